@@ -1,0 +1,54 @@
+"""The `parity` command. Each subcommand is imported when it is called, so that starting stays fast."""
+
+from importlib import import_module
+from typing import Any
+
+import click
+
+from parity.errors import ParityError
+
+COMMANDS = {
+    "audit": "Check published claims of parity by computing them.",
+    "compare": "Put designs side by side; the first is the baseline.",
+    "cost": "Show what a design costs, op by op.",
+    "explain": "Derive the matching design, in symbols and then in numbers.",
+    "models": "List the built-in designs.",
+    "solve": "Find the design that matches a baseline in FLOPs and parameters.",
+}
+
+
+def _refused(error: ParityError) -> click.ClickException:
+    refused = click.ClickException(str(error))
+    refused.exit_code = error.exit_status  # type: ignore[misc]  # click reads it from the instance
+    return refused
+
+
+class _Commands(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # click's signature
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = import_module(f"parity.cli.{cmd_name}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except ParityError as error:
+            raise _refused(error) from None
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="moe-parity", prog_name="parity")
+def main() -> None:
+    """Solve FLOPs and parameter parity between Mixture-of-Experts layers, exactly.
+
+    Start with `parity solve --heads 3 --topk 3`. A design (REF) is a built-in name, a design file that
+    parity wrote, or fields: d_model=768,d_expert=2048,num_experts=8,top_k=1.
+    """

@@ -1,0 +1,128 @@
+"""Option types and groups of options that several commands share."""
+
+import sys
+from collections.abc import Callable
+from fractions import Fraction
+from typing import Any, NamedTuple, TypeVar
+
+import click
+from click.shell_completion import CompletionItem
+
+from parity.conventions import CONVENTIONS
+from parity.design import MoELayer, shown
+from parity.errors import InputError
+from parity.files import write_whole
+from parity.ref import parse_integer, resolve
+from parity.report.formats import FORMATS, WIDTH, to_text
+from parity.report.model import Report
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+class Named(NamedTuple):
+    """A design and how the caller named it."""
+
+    name: str
+    design: MoELayer
+
+
+class Integer(click.ParamType[int]):
+    """Decimal digits, from `least` to 2^63 - 1."""
+
+    name = "integer"
+
+    def __init__(self, least: int = 1) -> None:
+        self.least = least
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Parse the digits."""
+        if isinstance(value, int):
+            return value
+        try:
+            return parse_integer(param.name or "value" if param else "value", value, self.least)
+        except InputError as error:
+            raise click.BadParameter(str(error), ctx, param) from None
+
+
+class Percent(click.ParamType[Fraction]):
+    """A percentage in decimal notation, exact: `2.5` is 1/40."""
+
+    name = "percent"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Fraction:
+        """Parse the percentage into a share."""
+        if isinstance(value, Fraction):
+            return value
+        whole, _, part = value.partition(".")
+        if value.isascii() and (whole + part).isdigit() and len(value) <= 40:
+            return Fraction(value) / 100
+        raise click.BadParameter(
+            f"{shown(value)!r}: accepted are percentages of at least 0, such as 2 or 0.5", ctx, param
+        )
+
+
+class Ref(click.ParamType[Named]):
+    """A design reference."""
+
+    name = "ref"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Named:
+        """Resolve the reference."""
+        if isinstance(value, Named):
+            return value
+        try:
+            return Named(value, resolve(value))
+        except InputError as error:
+            raise click.BadParameter(str(error), ctx, param) from None
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:  # noqa: ARG002  # click's signature
+        """Complete built-in names."""
+        from parity.builtin import BUILTIN
+
+        return [CompletionItem(name) for name in BUILTIN if name.startswith(incomplete)]
+
+
+def convention_option(command: Command) -> Command:
+    """The --convention of a layer."""
+    return click.option(
+        "--convention",
+        type=click.Choice(list(CONVENTIONS)),
+        default="paper",
+        show_default=True,
+        help="How to count: " + "; ".join(f"{c.name}: {c.used_for}" for c in CONVENTIONS.values()) + ".",
+    )(command)
+
+
+def output_options(command: Command) -> Command:
+    """--format and --output."""
+    command = click.option(
+        "--output", metavar="FILE", help="Write the result to FILE, whole or not at all, instead of printing it."
+    )(command)
+    return click.option(
+        "--format",
+        "form",
+        type=click.Choice(list(FORMATS)),
+        default="table",
+        show_default=True,
+        help="Form of the result.",
+    )(command)
+
+
+def show(report: Report, form: str, output: str | None) -> None:
+    """Print the report, or write it to a file."""
+    if form == "table" and output is None and sys.stdout.isatty():
+        from rich.console import Console
+
+        terminal = Console()
+        emit(to_text(report, color=not terminal.no_color, width=max(WIDTH, terminal.width)), None)
+    else:
+        emit(FORMATS[form](report), output)
+
+
+def emit(text: str, output: str | None) -> None:
+    """Print a result, or write it to a file."""
+    if output is None:
+        click.echo(text, nl=False)
+    else:
+        write_whole(output, text.encode())
+        click.echo(f"wrote {output}", err=True)

@@ -1,0 +1,20 @@
+"""Everything parity raises on purpose, on one page.
+
+Each message shows the value that was given, what is wrong with it and what would be accepted.
+"""
+
+
+class ParityError(Exception):
+    """Base of every error parity raises on purpose; `exit_status` is the command line's."""
+
+    exit_status = 2
+
+
+class InputError(ParityError):
+    """A value that cannot work: of the wrong type, out of range, or at odds with another value."""
+
+
+class InfeasibleError(ParityError):
+    """The constraints leave no design; the message names the one that forbids, and what relaxes it."""
+
+    exit_status = 1

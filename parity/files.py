@@ -1,0 +1,85 @@
+"""Reading and writing files: small JSON from anywhere, and results that are never half-written."""
+
+import json
+import os
+import stat
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from parity.design import shown
+from parity.errors import InputError
+
+LARGEST_FILE = 1 << 20
+"""The largest JSON file read, in bytes."""
+
+
+def read_json(path: str) -> Any:
+    """The content of a small JSON file without repeated keys.
+
+    Raises:
+        InputError: there is no such file, or it is too large, not text, or not JSON.
+    """
+    try:
+        with open(path, "rb", opener=_open_without_waiting) as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise InputError(f"{shown(path)} is not a file: accepted are files in JSON")
+            data = file.read(LARGEST_FILE + 1)
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise InputError(f"{shown(path)} cannot be read ({reason}): accepted are files in JSON") from None
+    if len(data) > LARGEST_FILE:
+        raise InputError(f"{shown(path)} is larger than {LARGEST_FILE} bytes: accepted are files in JSON")
+    try:
+        return json.loads(data.decode("utf-8"), object_pairs_hook=_once_each, parse_constant=_no_constant)
+    except (ValueError, RecursionError) as error:
+        reason = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
+        raise InputError(f"{shown(path)} is not JSON ({shown(reason)}): accepted are files in JSON") from None
+
+
+def _open_without_waiting(path: str, flags: int) -> int:
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+
+
+def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    result: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in result:
+            raise ValueError(f"the key {key!r} is given twice")
+        result[key] = value
+    return result
+
+
+def _no_constant(text: str) -> None:
+    raise ValueError(f"{text} is not a number of JSON")
+
+
+def write_whole(path: str, data: bytes) -> None:
+    """Write beside `path` and rename, so that the file is the old one or the new one, whole.
+
+    Raises:
+        InputError: it cannot be written there.
+    """
+    target = Path(path)
+    try:
+        if target.is_dir():
+            raise InputError(f"{shown(path)} is a folder: accepted are names of files to write")
+        mode = stat.S_IMODE(target.stat().st_mode) if target.exists() else 0o666 & ~_umask()
+        descriptor, beside = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name[:32]}.")
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(data)
+            os.chmod(beside, mode)
+            os.replace(beside, target)
+        except BaseException:
+            os.unlink(beside)
+            raise
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise InputError(f"{shown(path)} cannot be written ({reason}): accepted are names of files to write") from None
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

@@ -1,0 +1,101 @@
+"""Design references: a built-in name, a design file, or fields, from text that may be anything."""
+
+import os
+from collections.abc import Mapping
+from difflib import get_close_matches
+from typing import Any
+
+from parity.builtin import BUILTIN
+from parity.design import FIELDS, LEAST, REQUIRED, SWITCHES, MoELayer, check_field, shown
+from parity.errors import InputError
+from parity.files import read_json
+
+LARGEST_INTEGER = 2**63 - 1
+"""The largest integer accepted as input; results go beyond it."""
+
+
+def resolve(ref: str) -> MoELayer:
+    """The design that `ref` names.
+
+    Raises:
+        InputError: it names none; the message shows what is wrong and what would be accepted.
+    """
+    if ref in BUILTIN:
+        return BUILTIN[ref].design
+    if "=" in ref and not os.path.isfile(ref):
+        return _from_fields(ref)
+    if os.path.lexists(ref) or "/" in ref or ref.endswith(".json"):
+        return _from_file(ref)
+    near = get_close_matches(ref, BUILTIN, n=1, cutoff=0.6)
+    hint = f"did you mean {near[0]}? Accepted" if near else "accepted"
+    raise InputError(
+        f"{shown(ref)!r} is not a design: {hint} are a built-in name (see `parity models`), a path to a design "
+        "file, or fields such as d_model=768,d_expert=2048,num_experts=8,top_k=1"
+    )
+
+
+def parse_integer(name: str, text: str, least: int = 1) -> int:
+    """An integer in decimal digits, from `least` to 2^63 - 1.
+
+    Raises:
+        InputError: `text` is something else.
+    """
+    if text.isascii() and text.isdigit() and len(text) <= 40 and least <= int(text) <= LARGEST_INTEGER:
+        return int(text)
+    raise InputError(f"{name}={shown(text)}: accepted are integers from {least} to {LARGEST_INTEGER}")
+
+
+def parse_field(name: str, text: str) -> int | bool | str:
+    """The value of a field from its text.
+
+    Raises:
+        InputError: the field is unknown or does not take such a value.
+    """
+    if name in LEAST:
+        return parse_integer(name, text, LEAST[name])
+    value: bool | str = {"true": True, "false": False}.get(text, text) if name in SWITCHES else text
+    check_field(name, value)
+    return value
+
+
+def _from_fields(ref: str) -> MoELayer:
+    values: dict[str, Any] = {}
+    for item in ref.split(","):
+        name, equals, text = (part.strip() for part in item.partition("="))
+        if not equals:
+            raise InputError(f"{shown(item)!r} in {shown(ref)!r} has no value: accepted are fields as name=value")
+        if name in values:
+            raise InputError(f"{name} is given twice in {shown(ref)!r}: accepted is each field once")
+        values[name] = parse_field(name, text)
+    return _layer(values, ref)
+
+
+def _layer(values: Mapping[str, Any], where: str) -> MoELayer:
+    missing = [name for name in REQUIRED if name not in values]
+    if missing:
+        raise InputError(f"{shown(where)!r} lacks {', '.join(missing)}: required are {', '.join(REQUIRED)}")
+    return MoELayer(**values)
+
+
+def _from_file(path: str) -> MoELayer:
+    content = read_json(path)
+    if isinstance(content, dict) and "model_type" in content:
+        raise InputError(
+            f"{shown(path)}: model_type={shown(content['model_type'])} is a whole model's configuration; accepted are "
+            "layer designs, as fields or in a file that parity wrote"
+        )
+    design = content
+    if isinstance(content, dict) and "solutions" in content:
+        design = content["solutions"][0] if isinstance(content["solutions"], list) and content["solutions"] else None
+    if isinstance(design, dict) and "design" in design:
+        design = design["design"]
+    if not isinstance(design, dict):
+        raise InputError(
+            f"{shown(path)} holds no design: accepted are an object with the fields {', '.join(FIELDS)}, and files "
+            "that `parity solve` or `parity cost` wrote with --format json"
+        )
+    for name, value in design.items():
+        check_field(name, value)
+        if name in LEAST and value > LARGEST_INTEGER:
+            raise InputError(f"{name}={value}: accepted are integers up to {LARGEST_INTEGER}")
+    return _layer(design, path)

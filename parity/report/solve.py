@@ -1,0 +1,118 @@
+"""The report of `parity solve`."""
+
+from typing import Any
+
+from parity.cost import cost
+from parity.design import MoELayer
+from parity.exact import ExactSolution, Point
+from parity.report.model import Cell, Report, Table
+from parity.solve import Solution, SolveResult
+from parity.text import decimal, number
+
+
+def solve_report(result: SolveResult, baseline_name: str) -> Report:
+    """The exact solution, the best integers and their alternatives, and the proof."""
+    problem = result.problem
+    convention = problem.convention.name
+    heads, top_k = problem.template.heads, problem.template.top_k
+    columns = ("", "d_expert", "num_experts", "FLOPs/token", "parameters", "FLOPs error", "params error")
+    names = ["best", *(str(rank) for rank in range(2, len(result.solutions) + 1))]
+    rows = [_baseline_row(result), _exact_row(result.exact)]
+    rows += [_solution_row(name, solution) for name, solution in zip(names, result.solutions, strict=True)]
+    if result.unconstrained:
+        rows.append(_solution_row("unconstrained", result.unconstrained))
+    title = f"Parity with {baseline_name} at {heads} heads, top-{top_k}; {convention} convention"
+    return Report(
+        _data(result),
+        (Table(title.replace(" 1 heads", " 1 head"), columns, tuple(rows), strong=frozenset({2})),),
+        tuple(_notes(result)),
+    )
+
+
+def exact_data(exact: ExactSolution) -> dict[str, Any]:
+    """The `exact` and `exact_decimal` fields."""
+    point = exact.point
+    return {
+        "exact": _point(point, str) if point is not None and point.rational else None,
+        "exact_decimal": _point(point, decimal) if point is not None else None,
+    }
+
+
+def solution_data(solution: Solution) -> dict[str, Any]:
+    """One entry of the `solutions` field."""
+    return {
+        "design": solution.design.to_dict(),
+        "cost": solution.cost.totals(),
+        "error": {"flops": str(solution.flops_error), "params": str(solution.params_error)},
+    }
+
+
+def _data(result: SolveResult) -> dict[str, Any]:
+    problem = result.problem
+    layer = problem.baseline if isinstance(problem.baseline, MoELayer) else None
+    raw = {"flops_per_token": problem.target.flops_per_token, "params": problem.target.params, "active_params": None}
+    data = {
+        "baseline": {
+            "design": layer.to_dict() if layer else None,
+            "cost": cost(layer, problem.convention).totals() if layer else raw,
+        },
+        "convention": problem.convention.name,
+        "prefer": problem.prefer,
+        **exact_data(result.exact),
+        "solutions": [solution_data(solution) for solution in result.solutions],
+        "optimal": result.optimal,
+        "proof": list(result.proof),
+        "front_complete": result.complete,
+    }
+    if result.exact.other:
+        data["other_exact_decimal"] = _point(result.exact.other, decimal)
+    if result.exact.reason:
+        data["exact_reason"] = result.exact.reason
+    if result.unconstrained:
+        data["unconstrained"] = solution_data(result.unconstrained)
+    return data
+
+
+def _notes(result: SolveResult) -> list[str]:
+    notes = []
+    if result.exact.reason:
+        notes.append(f"Exact: {result.exact.reason}.")
+    if result.exact.other:
+        other = _point(result.exact.other, number)
+        notes.append(
+            f"The equations have a second solution, d_expert={other['d_expert']}, num_experts={other['num_experts']}, "
+            "which is not ranked: the one with the wider experts is meant."
+        )
+    if not result.complete and result.optimal:
+        notes.append("More alternatives may exist: the search for them was cut short.")
+    best = result.best
+    notes.append(
+        f"Best: d_expert={best.design.d_expert}, num_experts={best.design.num_experts}; "
+        f"errors exactly {best.flops_error} in FLOPs and {best.params_error} in parameters."
+    )
+    return [
+        *notes,
+        "Proof that nothing is better:" if result.optimal else "How far the proof goes:",
+        *(f"- {sentence}" for sentence in result.proof),
+    ]
+
+
+def _point(point: Point, form: Any) -> dict[str, str]:
+    return {"d_expert": form(point.d_expert), "num_experts": form(point.num_experts)}
+
+
+def _baseline_row(result: SolveResult) -> tuple[Cell, ...]:
+    layer, target = result.problem.baseline, result.problem.target
+    unknowns: tuple[Cell, Cell] = (layer.d_expert, layer.num_experts) if isinstance(layer, MoELayer) else (None, None)
+    return ("baseline", *unknowns, target.flops_per_token, target.params, None, None)
+
+
+def _exact_row(exact: ExactSolution) -> tuple[Cell, ...]:
+    point = _point(exact.point, number) if exact.point else {"d_expert": "none", "num_experts": "none"}
+    return ("exact", point["d_expert"], point["num_experts"], None, None, None, None)
+
+
+def _solution_row(name: str, solution: Solution) -> tuple[Cell, ...]:
+    design, priced = solution.design, solution.cost
+    costs = (priced.flops_per_token, priced.params)
+    return (name, design.d_expert, design.num_experts, *costs, solution.flops_error, solution.params_error)
