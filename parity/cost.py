@@ -93,11 +93,13 @@ def expected_active_experts(layer: MoELayer) -> Decimal:
     """Distinct experts that one token reaches on average if its sub-tokens choose uniformly and apart.
 
     In a shared pool an expert is missed by one sub-token with probability 1 - k/E, and by all h of
-    them with that to the power h; in per-head pools every choice is another expert. To 50 digits:
+    them with that to the power h; in per-head pools every choice is another expert. To 30 digits:
     the exact fraction grows with the number of heads.
     """
     if layer.expert_pool == "per_head" or layer.top_k == layer.num_experts:
         return Decimal(layer.reachable_experts)
     with localcontext(prec=50):
         missed = (1 - Decimal(layer.top_k) / layer.num_experts) ** layer.heads
-        return layer.num_experts * (1 - missed)
+        expected = layer.num_experts * (1 - missed)
+    with localcontext(prec=30):
+        return +expected

@@ -129,7 +129,7 @@ def check_field(name: str, value: object) -> None:
         if value not in CHOICES[name]:
             raise InputError(f"{name}={shown(value)}: accepted are {' and '.join(CHOICES[name])}")
     else:
-        raise InputError(f"{shown(name)} is not a field of a design; fields are {', '.join(FIELDS)}")
+        raise InputError(f"{shown(name)} is not a field of a design: accepted are {', '.join(FIELDS)}")
 
 
 def shown(value: object) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 from parity.constraints import Constraints
 from parity.conventions import Convention, convention_named
@@ -135,7 +136,7 @@ def _template(
     for name in fields:
         if name not in FIELDS or name in ("d_expert", "num_experts"):
             raise InputError(f"{shown(name)} is not a field that a design is solved with")
-    chosen: dict[str, int | bool | str] = {"d_model": baseline.d_model}
+    chosen: dict[str, Any] = {"d_model": baseline.d_model}
     if isinstance(baseline, MoELayer):
         inherited = ALWAYS_INHERITED + (INHERITED_IF_PROJECTED if baseline.projected else ())
         chosen |= {name: getattr(baseline, name) for name in inherited}
@@ -143,4 +144,4 @@ def _template(
             del chosen["router_input"]
         if fields.get("num_shared_experts") == 0:
             chosen["d_shared"] = 0
-    return MoELayer(**{**chosen, **fields, "heads": heads, "top_k": top_k, "num_experts": top_k, "d_expert": 1})  # type: ignore[arg-type]
+    return MoELayer(**{**chosen, **fields}, heads=heads, top_k=top_k, num_experts=top_k, d_expert=1)

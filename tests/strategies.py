@@ -1,7 +1,6 @@
 """Layers and parity problems of the whole family, small enough to be solved by looking at every pair."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
@@ -17,15 +16,15 @@ WHOLE_FRONT = 10**9
 
 @dataclass(frozen=True, kw_only=True)
 class Question:
-    """The arguments of `solve`."""
+    """The arguments of `solve`; `flags` are the fields of the design that are given."""
 
     baseline: MoELayer | RawTarget
     heads: int
     top_k: int
-    flags: Mapping[str, Any]
+    flags: dict[str, Any]
     convention: str
     prefer: Prefer = "flops"
-    constraints: Constraints = Constraints()  # noqa: RUF009
+    constraints: Constraints = field(default_factory=Constraints)
     num_experts: int | None = None
     d_expert: int | None = None
 
@@ -97,7 +96,7 @@ SHARED = st.just({"num_shared_experts": 0, "d_shared": 0}) | st.builds(
 def raw_targets() -> st.SearchStrategy[RawTarget]:
     """Costs that no layer need have."""
     return st.builds(
-        RawTarget, d_model=st.integers(3, 12), flops_per_token=st.integers(1, 2_000), params=st.integers(1, 2_000)
+        RawTarget, d_model=st.integers(3, 10), flops_per_token=st.integers(300, 2_000), params=st.integers(150, 2_000)
     )
 
 
@@ -142,9 +141,13 @@ def constraints(draw: st.DrawFn, d_sub_token: int) -> Constraints:
 
 @st.composite
 def questions(
-    draw: st.DrawFn, conventions: tuple[str, ...] = CONVENTIONS, constrained: bool = True, fixed: bool = True
+    draw: st.DrawFn,
+    conventions: tuple[str, ...] = CONVENTIONS,
+    prefers: tuple[Prefer, ...] = ("flops", "balanced"),
+    fixed: tuple[str, ...] = ("", "", "num_experts", "d_expert"),
+    constrained: bool = True,
 ) -> Question:
-    """Problems of every kind; with `constrained` or `fixed` false, without constraints or with both unknowns open."""
+    """Problems of every kind; `fixed` names the unknown that may be given, and "" is neither."""
     baseline = draw(layers() | layers(most_experts=6, widest_expert=60) | raw_targets(), label="baseline")
     chosen = draw(flags(baseline), label="flags")
     fields = inherited(baseline) | chosen
@@ -153,15 +156,15 @@ def questions(
     if heads == 1 and draw(st.booleans()):
         chosen["router_input"] = draw(st.sampled_from(("sub_token", "token")), label="router_input")
     top_k = draw(st.integers(1, 4), label="top_k")
-    unknown = draw(st.sampled_from(("", "", "num_experts", "d_expert")), label="fixed unknown") if fixed else ""
+    given = draw(st.sampled_from(fixed), label="fixed")
     return Question(
         baseline=baseline,
         heads=heads,
         top_k=top_k,
         flags=chosen,
         convention=draw(st.sampled_from(conventions), label="convention"),
-        prefer=draw(st.sampled_from(("flops", "balanced")), label="prefer"),
+        prefer=draw(st.sampled_from(prefers), label="prefer"),
         constraints=draw(constraints(d_latent // heads), label="constraints") if constrained else Constraints(),
-        num_experts=draw(st.integers(top_k, 16), label="num_experts") if unknown == "num_experts" else None,
-        d_expert=draw(st.integers(1, 48), label="d_expert") if unknown == "d_expert" else None,
+        num_experts=draw(st.integers(top_k, 16), label="num_experts") if given == "num_experts" else None,
+        d_expert=draw(st.integers(1, 6) | st.integers(1, 48), label="d_expert") if given == "d_expert" else None,
     )

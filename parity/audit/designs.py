@@ -8,6 +8,7 @@ from parity.audit.claim import Claim
 from parity.cost import Cost, cost
 from parity.design import REQUIRED, MoELayer
 from parity.errors import InfeasibleError
+from parity.infeasible import check_always
 from parity.problem import state
 from parity.text import decimal, percent
 
@@ -103,9 +104,11 @@ def _exact(baseline: MoELayer, design: MoELayer) -> list[str]:
         name: value for name, value in design.to_dict().items() if name not in ("d_expert", "num_experts")
     }
     try:
-        point = state(baseline, **fields).exact.point
+        problem = state(baseline, **fields)
+        check_always(problem)
     except InfeasibleError:
         return []
+    point = problem.exact.point
     if point is None:
         return []
     return [

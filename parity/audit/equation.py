@@ -6,7 +6,7 @@ from typing import Any
 import sympy
 from sympy import Expr, Symbol
 
-from parity.audit.claim import Claim
+from parity.audit.claim import Claim, Equation
 from parity.audit.known import explained
 from parity.cost import Cost, cost_of
 from parity.design import LEAST, REQUIRED
@@ -18,10 +18,8 @@ WIDTHS = ("d_model", "d_latent", "d_expert", "d_shared")
 """The fields in which degrees are counted; the others are numbers of things."""
 
 
-def judge_equation(claim: Claim) -> tuple[str, str, str | None]:
+def judge_equation(claim: Claim, equation: Equation) -> tuple[str, str, str | None]:
     """Verdict, reason, and the expression computed."""
-    equation = claim.equation
-    assert equation is not None  # noqa: S101  # the caller has looked
     printed = parse(equation.printed)
     design, baseline = _parsed(claim.design), _parsed(claim.baseline)
     missing = _missing(equation.quantity, design, baseline)

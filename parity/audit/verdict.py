@@ -31,7 +31,7 @@ def audit(claims: list[Claim]) -> list[Finding]:
 
 def _judged(claim: Claim) -> Finding:
     try:
-        verdict, reason, computed = judge_designs(claim) if claim.equation is None else judge_equation(claim)
+        verdict, reason, computed = judge_equation(claim, claim.equation) if claim.equation else judge_designs(claim)
     except InputError as error:
         raise InputError(f"claim {claim.id}: {error}") from None
     note = "Inferred, not printed in the paper. " if claim.inferred else ""

@@ -13,8 +13,8 @@ from parity.design import MoELayer, shown
 from parity.errors import InputError
 from parity.files import write_whole
 from parity.ref import parse_integer, resolve
-from parity.report.formats import FORMATS, WIDTH, to_text
-from parity.report.model import Report
+from parity.report.formats import FORMATS, to_text
+from parity.report.model import WIDTH, Report
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -75,7 +75,7 @@ class Ref(click.ParamType[Named]):
         except InputError as error:
             raise click.BadParameter(str(error), ctx, param) from None
 
-    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:  # noqa: ARG002  # click's signature
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
         """Complete built-in names."""
         from parity.builtin import BUILTIN
 

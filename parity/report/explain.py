@@ -20,8 +20,8 @@ def to_text(derivation: Derivation, name: str) -> str:
     """Equations drawn in Unicode."""
     legend = [f"  {sympy.pretty(letter):4} {what} = {integer(value)}" for letter, what, value in derivation.symbols]
     parts = [f"{_title(derivation, name)}\n", *legend]
-    for number, step in enumerate(derivation.steps, 1):
-        parts.append(f"\n{number}. {step.title}\n")
+    for place, step in enumerate(derivation.steps, 1):
+        parts.append(f"\n{place}. {step.title}\n")
         parts += [_indented(_pretty(line)) for line in step.lines]
     return "\n".join(parts) + "\n"
 
@@ -52,8 +52,8 @@ def to_markdown(derivation: Derivation, name: str) -> str:
     """Equations between dollar signs."""
     parts = [f"## {_title(derivation, name)}"]
     parts += [f"- ${sympy.latex(letter)}$: {what} = {integer(value)}" for letter, what, value in derivation.symbols]
-    for number, step in enumerate(derivation.steps, 1):
-        parts.append(f"\n{number}. {step.title}\n")
+    for place, step in enumerate(derivation.steps, 1):
+        parts.append(f"\n{place}. {step.title}\n")
         parts += [f"$${_latex(line)}$$\n" for line in step.lines]
     return "\n".join(parts)
 

@@ -5,10 +5,7 @@ import io
 import json
 from collections.abc import Callable, Mapping
 
-from parity.report.model import Report, Table, for_people, for_programs
-
-WIDTH = 100
-"""Columns that a table takes at most, unless its numbers need more."""
+from parity.report.model import WIDTH, Report, Table, for_people, for_programs
 
 MOST_WIDTH = 10_000
 
@@ -44,11 +41,12 @@ def to_text(report: Report, *, color: bool = False, width: int = WIDTH) -> str:
     from rich.table import Table as Grid
     from rich.text import Text
 
+    out = io.StringIO()
     console = Console(
-        file=io.StringIO(), width=MOST_WIDTH, force_terminal=color, no_color=not color, highlight=False, markup=False
+        file=out, width=MOST_WIDTH, force_terminal=color, no_color=not color, highlight=False, markup=False
     )
     for table in report.tables:
-        grid = Grid(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="bold")
+        grid = Grid(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="bold", padding=(0, 0, 0, 1))
         body = [[for_people(cell) for cell in row] for row in table.rows]
         for index, column in enumerate(table.columns):
             words = table.is_words(index)
@@ -62,8 +60,7 @@ def to_text(report: Report, *, color: bool = False, width: int = WIDTH) -> str:
         console.print()
     for note in report.notes:
         console.print(Text(note), width=width)
-    text = console.file.getvalue()  # type: ignore[attr-defined]  # it is the StringIO from above
-    return "\n".join(line.rstrip() for line in text.strip().splitlines()) + "\n"
+    return "\n".join(line.rstrip() for line in out.getvalue().strip().splitlines()) + "\n"
 
 
 FORMATS: Mapping[str, Callable[[Report], str]] = {

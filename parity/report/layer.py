@@ -1,6 +1,6 @@
 """Reports of what layers cost: `parity cost`, `parity compare` and `parity models`."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -8,11 +8,8 @@ from parity.builtin import Builtin
 from parity.conventions import CONVENTIONS
 from parity.cost import Cost, cost, expected_active_experts, training_flops
 from parity.design import MoELayer
-from parity.report.model import Cell, Report, Table
+from parity.report.model import WIDTH, Cell, Report, Table, for_people
 from parity.text import decimal, integer
-
-DESIGNS_A_TABLE = 4
-"""How many designs stand side by side before the table would be too wide."""
 
 
 def cost_report(name: str, layer: MoELayer, convention: str, tokens: int | None) -> Report:
@@ -44,17 +41,10 @@ def compare_report(designs: Sequence[tuple[str, MoELayer]]) -> Report:
     """Layers side by side, the first as the baseline: costs and errors under each convention."""
     columns = [_Compared(name, layer, designs[0][1]) for name, layer in designs]
     tables = []
-    for start in range(0, len(columns), DESIGNS_A_TABLE):
-        block = columns[start : start + DESIGNS_A_TABLE]
-        rows = list(zip(*(column.cells() for column in block), strict=True))
-        labels = _Compared.labels()
-        tables.append(
-            Table(
-                f"Costs per token, forward; errors against {designs[0][0]}",
-                ("", *(column.name for column in block)),
-                tuple((label, *row) for label, row in zip(labels, rows, strict=True)),
-            )
-        )
+    for block in _side_by_side(columns):
+        rows = zip(_Compared.labels(), *(column.cells() for column in block), strict=True)
+        title = f"Costs per token, forward; errors against {designs[0][0]}"
+        tables.append(Table(title, ("", *(column.name for column in block)), tuple(rows)))
     return Report({"baseline": designs[0][0], "designs": [column.data() for column in columns]}, tuple(tables))
 
 
@@ -91,6 +81,19 @@ def describe_active(layer: MoELayer) -> str:
     )
 
 
+def _side_by_side(columns: "list[_Compared]") -> "Iterator[list[_Compared]]":
+    """Blocks of columns that fit beside the labels, each begun by the baseline."""
+    room = WIDTH - max(map(len, _Compared.labels())) - columns[0].width
+    block, left = [columns[0]], room
+    for column in columns[1:]:
+        if column.width > left and len(block) > 1:
+            yield block
+            block, left = [columns[0]], room
+        block.append(column)
+        left -= column.width
+    yield block
+
+
 class _Compared:
     """One column of a comparison."""
 
@@ -123,6 +126,11 @@ class _Compared:
         for own, flops_error, params_error in self.costs.values():
             cells += [own.flops_per_token, flops_error, own.params, params_error, own.active_params]
         return cells
+
+    @property
+    def width(self) -> int:
+        """Characters that the column takes, with the space before it."""
+        return 2 + max(len(self.name), *(len(for_people(cell)) for cell in self.cells()))
 
     def data(self) -> dict[str, Any]:
         return {

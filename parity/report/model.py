@@ -6,6 +6,9 @@ from typing import Any
 
 from parity.text import integer, percent
 
+WIDTH = 100
+"""Columns that a table takes at most, unless its numbers need more."""
+
 Cell = int | Fraction | str | None
 """A count, an error as a share of the baseline, words, or nothing."""
 

@@ -20,7 +20,7 @@ def solve_report(result: SolveResult, baseline_name: str) -> Report:
     rows = [_baseline_row(result), _exact_row(result.exact)]
     rows += [_solution_row(name, solution) for name, solution in zip(names, result.solutions, strict=True)]
     if result.unconstrained:
-        rows.append(_solution_row("unconstrained", result.unconstrained))
+        rows.append(_solution_row("relaxed", result.unconstrained))
     title = f"Parity with {baseline_name} at {heads} heads, top-{top_k}; {convention} convention"
     return Report(
         _data(result),
@@ -85,6 +85,8 @@ def _notes(result: SolveResult) -> list[str]:
         )
     if not result.complete and result.optimal:
         notes.append("More alternatives may exist: the search for them was cut short.")
+    if result.unconstrained:
+        notes.append("Relaxed: the best without constraints, to show what they cost.")
     best = result.best
     notes.append(
         f"Best: d_expert={best.design.d_expert}, num_experts={best.design.num_experts}; "

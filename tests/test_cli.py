@@ -1,0 +1,152 @@
+"""What the commands print, in every format."""
+
+import csv
+import io
+import json
+import os
+import subprocess
+import sys
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+
+from parity import MoELayer
+from parity.builtin import BUILTIN
+from parity.conventions import CONVENTIONS
+from parity.report.formats import FORMATS
+from tests.conftest import Answer, Run
+
+PARITY = [sys.executable, "-m", "parity.cli"]
+
+COMMANDS = {
+    "solve": ("solve", "--heads", 3, "--topk", 3, "--convention", "matmul", "--profile", "bf16"),
+    "cost": ("cost", "paper-mh-moe-3-shared", "--tokens", 1000),
+    "compare": ("compare", *BUILTIN),
+    "models": ("models",),
+    "explain": ("explain", "--heads", 2, "--topk", 2, "--convention", "matmul"),
+    "audit": ("audit",),
+}
+
+
+@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_prints_every_format(run: Run, command: str, form: str) -> None:
+    result = run(*COMMANDS[command], "--format", form)
+    assert result.exit_code == 0, result.output
+    assert result.stderr == ""
+    assert result.stdout.endswith("\n")
+    if form == "json":
+        json.loads(result.stdout)
+    if form == "csv":
+        rows = list(csv.reader(io.StringIO(result.stdout)))
+        assert len(rows) > 1
+        assert len({len(row) for row in rows}) == 1
+    if form == "latex":
+        assert result.stdout.count(r"\begin{") == result.stdout.count(r"\end{") > 0
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_tables_fit_one_hundred_columns_and_have_no_colour_off_a_terminal(run: Run, command: str) -> None:
+    lines = run(*COMMANDS[command]).stdout.splitlines()
+    assert max(map(len, lines)) <= 100
+    assert not any("\x1b" in line for line in lines)
+
+
+def test_no_number_is_cut_however_long(run: Run) -> None:
+    largest = 2**63 - 1
+    result = run("cost", f"d_model={largest},d_expert={largest},num_experts={largest},top_k=1")
+    assert f"{3 * largest**3:,}" in result.stdout
+    assert "…" not in result.stdout
+
+
+def test_the_json_of_solve_has_the_fields_of_the_interface(answer: Answer) -> None:
+    found = answer("solve", "--heads", 3, "--topk", 3)
+    assert found["baseline"]["cost"] == {
+        "flops_per_token": 9_437_184,
+        "params": 37_748_736,
+        "active_params": 4_718_592,
+    }
+    assert found["exact"] == found["exact_decimal"] == {"d_expert": "512", "num_experts": "93"}
+    assert (found["convention"], found["prefer"], found["optimal"]) == ("paper", "flops", True)
+    (best,) = found["solutions"]
+    assert MoELayer(**best["design"]) == MoELayer(d_model=768, heads=3, d_expert=512, num_experts=93, top_k=3)
+    assert best["error"] == {"flops": "0", "params": "0"}
+
+
+def test_raw_targets_have_neither_a_design_nor_active_parameters(answer: Answer) -> None:
+    targets = ("--target-flops", 9437184, "--target-params", 37748736, "--d-model", 768)
+    baseline = answer("solve", *targets, "--heads", 3, "--topk", 3)["baseline"]
+    assert baseline["design"] is None
+    assert baseline["cost"]["active_params"] is None
+
+
+def test_an_irrational_solution_has_twelve_digits_and_no_exact_form(answer: Answer) -> None:
+    found = answer("solve", "--heads", 3, "--topk", 3, "--convention", "matmul")
+    assert found["exact"] is None
+    assert found["exact_decimal"] == {"d_expert": "502.362533076", "num_experts": "94.7372023171"}
+
+
+def test_constraints_show_what_they_cost(answer: Answer) -> None:
+    found = answer("solve", "--heads", 2, "--topk", 2, "--experts-multiple-of", 8)
+    assert found["solutions"][0]["error"]["params"] == "-1/32"
+    assert found["unconstrained"]["error"]["params"] == "-1/128"
+
+
+def test_a_written_result_is_a_design_that_any_command_takes(run: Run, answer: Answer, tmp_path: Path) -> None:
+    for name, arguments in (("solve", COMMANDS["solve"]), ("cost", ("cost", "paper-mh-moe-3"))):
+        path = tmp_path / f"{name}.json"
+        assert run(*arguments, "--format", "json", "--output", path).exit_code == 0
+        written = json.loads(path.read_text())
+        design = written["design"] if name == "cost" else written["solutions"][0]["design"]
+        assert answer("cost", path)["design"] == design
+
+
+def test_output_replaces_a_file_whole_and_leaves_nothing_beside_it(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "result.md"
+    path.write_text("old")
+    path.chmod(0o640)
+    result = run("models", "--format", "markdown", "--output", path)
+    assert (result.exit_code, result.stdout) == (0, "")
+    assert path.read_text() == run("models", "--format", "markdown").stdout
+    assert os.listdir(tmp_path) == ["result.md"]
+    assert path.stat().st_mode & 0o777 == 0o640
+
+
+def test_the_ledger_adds_up_under_every_convention(answer: Answer) -> None:
+    for name in BUILTIN:
+        for convention in CONVENTIONS:
+            found = answer("cost", name, "--convention", convention)
+            for quantity in ("flops_per_token", "params"):
+                assert sum(row[quantity] for row in found["ledger"]) == found["totals"][quantity]
+
+
+def test_training_costs_three_forwards(answer: Answer) -> None:
+    totals = answer("cost", "paper-smoe", "--tokens", 1000)["totals"]
+    assert totals["training_flops"] == 3 * 1000 * 9_437_184
+
+
+def test_compare_measures_against_the_first(answer: Answer) -> None:
+    first, second = answer("compare", "paper-smoe", "paper-mh-moe-3")["designs"]
+    assert first["conventions"]["paper"]["error"] == {"flops": "0", "params": "0"}
+    assert Fraction(second["conventions"]["paper"]["error"]["params"]) == Fraction(1, 32)
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_every_shell_gets_completion(shell: str) -> None:
+    done = subprocess.run(
+        PARITY, env={**os.environ, "_PARITY_COMPLETE": f"{shell}_source"}, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0
+    assert "_PARITY_COMPLETE" in done.stdout
+
+
+def test_completion_knows_the_designs() -> None:
+    words = {"COMP_WORDS": "parity cost paper-mh", "COMP_CWORD": "2", "_PARITY_COMPLETE": "bash_complete"}
+    done = subprocess.run(PARITY, env={**os.environ, **words}, capture_output=True, text=True, check=True)
+    assert "plain,paper-mh-moe-3" in done.stdout.splitlines()
+
+
+def test_the_command_line_and_the_version_say_what_they_are(run: Run) -> None:
+    assert all(name in run("--help").stdout for name in COMMANDS)
+    assert run("--version").stdout.startswith("parity, version ")
