@@ -25,6 +25,9 @@ LEAST: Mapping[str, int] = {
 }
 """The fields that are integers, and the least value of each."""
 
+LARGEST_INTEGER = 2**63 - 1
+"""The largest integer accepted as input; results go beyond it."""
+
 SWITCHES = ("gated", "head_layer", "merge_layer")
 """The fields that are true or false."""
 
@@ -68,7 +71,7 @@ class MoELayer:
         for name, value in derived(vars(self)).items():
             check_field(name, value)
             object.__setattr__(self, name, value)
-        _check_together(self)
+        check_together(vars(self))
 
     @property
     def d_sub_token(self) -> int:
@@ -132,37 +135,58 @@ def check_field(name: str, value: object) -> None:
         raise InputError(f"{shown(name)} is not a field of a design: accepted are {', '.join(FIELDS)}")
 
 
+def check_given(name: str, value: object) -> None:
+    """Check one field that comes from outside, where integers have a limit.
+
+    Raises:
+        InputError: `value` is not what the field takes, or is larger than `LARGEST_INTEGER`.
+    """
+    check_field(name, value)
+    if name in LEAST and isinstance(value, int) and value > LARGEST_INTEGER:
+        raise InputError(f"{name}={value}: accepted are integers up to {LARGEST_INTEGER}")
+
+
 def shown(value: object) -> str:
     """The value as an error message shows it: whole if short, cut in the middle if very long."""
-    text = value if isinstance(value, str) else repr(value)
-    text = text.encode("unicode_escape").decode("ascii") if not text.isprintable() else text
+    word = {True: "true", False: "false", None: "null"}.get(value) if value is None or type(value) is bool else None
+    text = word or printable(value if isinstance(value, str) else repr(value))
     return text if len(text) <= 200 else f"{text[:120]}...{text[-40:]} ({len(text):,} characters)"
 
 
-def _check_together(layer: MoELayer) -> None:
-    if layer.d_latent % layer.heads:
-        width = "d_latent" if layer.d_latent != layer.d_model else "d_model"
+def printable(text: str) -> str:
+    """The text, with what would move a terminal's cursor or cannot be encoded written as escapes."""
+    return text if text.isprintable() else text.encode("unicode_escape").decode("ascii")
+
+
+def check_together(fields: Mapping[str, Any]) -> None:
+    """Check fields against one another, all of them given; where some are symbols, what can be told.
+
+    Raises:
+        InputError: two do not go together.
+    """
+    heads, d_latent, d_model = fields["heads"], fields["d_latent"], fields["d_model"]
+    top_k, num_experts, shared = fields["top_k"], fields["num_experts"], fields["num_shared_experts"]
+    if _integers(d_latent, heads) and d_latent % heads:
         raise InputError(
-            f"heads={layer.heads} does not divide {width}={layer.d_latent}: "
-            f"accepted are its divisors, such as {_divisors_near(layer.d_latent, layer.heads)}"
+            f"heads={heads} does not divide {'d_model' if d_latent == d_model else 'd_latent'}={d_latent}: "
+            f"accepted are its divisors, such as {_divisors_near(d_latent, heads)}"
         )
-    if layer.top_k > layer.num_experts:
+    if _integers(top_k, num_experts) and top_k > num_experts:
+        raise InputError(f"top_k={top_k} exceeds num_experts={num_experts}: accepted is a top_k of at most num_experts")
+    if d_latent != d_model and not (fields["head_layer"] and fields["merge_layer"]):
+        missing = "merge_layer" if fields["head_layer"] else "head_layer"
         raise InputError(
-            f"top_k={layer.top_k} exceeds num_experts={layer.num_experts}: accepted is a top_k of at most num_experts"
+            f"{missing}=false with d_latent={d_latent}: a latent width other than d_model={d_model} needs both "
+            "projections; accepted are both, or neither with d_latent=d_model"
         )
-    if layer.d_latent != layer.d_model and not (layer.head_layer and layer.merge_layer):
-        missing = "merge_layer" if layer.head_layer else "head_layer"
-        raise InputError(
-            f"{missing}=false with d_latent={layer.d_latent}: a latent width other than "
-            f"d_model={layer.d_model} needs both projections"
-        )
-    if layer.router_input == "token" and layer.heads > 1:
-        raise InputError(f"router_input=token with heads={layer.heads}: a router that sees the token needs heads=1")
-    if bool(layer.num_shared_experts) != bool(layer.d_shared):
-        raise InputError(
-            f"num_shared_experts={layer.num_shared_experts} with d_shared={layer.d_shared}: "
-            "accepted are both at least 1, or both 0"
-        )
+    if fields["router_input"] == "token" and heads != 1:
+        raise InputError(f"router_input=token with heads={heads}: accepted is heads=1 for a router that sees the token")
+    if shared != 0 and fields["d_shared"] == 0:
+        raise InputError(f"d_shared=0 with num_shared_experts={shared}: accepted are widths of at least 1")
+
+
+def _integers(*values: object) -> bool:
+    return all(type(value) is int for value in values)
 
 
 def _divisors_near(width: int, heads: int) -> str:

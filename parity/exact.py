@@ -51,7 +51,9 @@ def solve_exactly(u: Unknowns, flops: int, params: int) -> ExactSolution:
         points.append(alone)
     points = sorted((p for p in points if p.d_expert > 0), key=lambda p: p.d_expert, reverse=True)
     if not points:
-        return ExactSolution(None, reason="no real solution: with the router counted, no width of experts meets both")
+        return ExactSolution(
+            None, reason="no real solution: with the router counted, no width and number of experts meet both"
+        )
     return ExactSolution(points[0], points[1] if len(points) > 1 else None)
 
 

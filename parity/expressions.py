@@ -4,20 +4,26 @@ What is accepted is also bounded, so that no expression, once expanded, is large
 """
 
 import ast
+import re
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import sympy
 from sympy import Expr
 
-from parity.design import shown
+from parity.design import LARGEST_INTEGER, shown
 from parity.errors import InputError
 from parity.symbolic import symbol
 
 MOST_CHARACTERS = 400
-MOST_TERMS = 200
+MOST_TERMS = 60
+MOST_TERMS_BELOW = 8
+"""Terms of a denominator."""
+
 MOST_DEGREE = 20
 MOST_BITS = 500
+
+_PLAIN = re.compile(r"(?:[A-Za-z][A-Za-z0-9_]*|[0-9]+(?![A-Za-z0-9_])|[-+*/() ])*")
 
 ACCEPTED = "names, integers and + - * / ** with integer exponents"
 
@@ -30,6 +36,8 @@ def parse(text: object) -> Expr:
     """
     if not isinstance(text, str) or len(text) > MOST_CHARACTERS:
         raise InputError(f"{shown(text)!r}: accepted are expressions of at most {MOST_CHARACTERS} characters")
+    if not _PLAIN.fullmatch(text):
+        raise InputError(f"{shown(text)!r} is not an expression: accepted are {ACCEPTED}")
     try:
         tree = ast.parse(text.strip(), mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
@@ -68,9 +76,9 @@ _OPERATORS: Mapping[type[ast.operator], Callable[[_Bounded, _Bounded], _Bounded]
 
 def _built(node: ast.expr, text: str) -> _Bounded:
     match node:
-        case ast.Name(id=name) if "__" not in name and name.isascii():
+        case ast.Name(id=name) if "__" not in name:
             return _Bounded(symbol(name), 1, 1, 1)
-        case ast.Constant(value=int(value)) if type(value) is int:
+        case ast.Constant(value=int(value)) if type(value) is int and value <= LARGEST_INTEGER:
             return _within(_Bounded(sympy.Integer(value), 1, 0, value.bit_length() + 1), text)
         case ast.UnaryOp(op=ast.UAdd(), operand=operand):
             return _built(operand, text)
@@ -121,10 +129,15 @@ def _inverse(a: _Bounded) -> _Bounded:
 
 
 def _within(bounded: _Bounded, text: str) -> _Bounded:
-    terms, degree = max(bounded.terms, bounded.below_terms), max(bounded.degree, bounded.below_degree)
-    if terms > MOST_TERMS or degree > MOST_DEGREE or bounded.bits > MOST_BITS:
+    degree = max(bounded.degree, bounded.below_degree)
+    if (
+        bounded.terms > MOST_TERMS
+        or bounded.below_terms > MOST_TERMS_BELOW
+        or degree > MOST_DEGREE
+        or bounded.bits > MOST_BITS
+    ):
         raise InputError(
-            f"{shown(text)!r} is too large: accepted are at most {MOST_TERMS} terms, degree {MOST_DEGREE} and "
-            f"integers of {MOST_BITS} bits, once expanded"
+            f"{shown(text)!r} is too large: accepted are at most {MOST_TERMS} terms, {MOST_TERMS_BELOW} in a "
+            f"denominator, degree {MOST_DEGREE} and integers of {MOST_BITS} bits, once expanded"
         )
     return bounded

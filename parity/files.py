@@ -60,10 +60,10 @@ def write_whole(path: str, data: bytes) -> None:
     Raises:
         InputError: it cannot be written there.
     """
-    target = Path(path)
     try:
-        if target.is_dir():
-            raise InputError(f"{shown(path)} is a folder: accepted are names of files to write")
+        target = Path(path).resolve()  # what a link points to is replaced, not the link
+        if not path or (target.exists() and not target.is_file()):
+            raise InputError(f"{shown(path)!r} is not a file: accepted are names of files to write")
         mode = stat.S_IMODE(target.stat().st_mode) if target.exists() else 0o666 & ~_umask()
         descriptor, beside = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name[:32]}.")
         try:

@@ -142,6 +142,4 @@ def _template(
         chosen |= {name: getattr(baseline, name) for name in inherited}
         if heads > 1 and chosen.get("router_input") == "token":
             del chosen["router_input"]
-        if fields.get("num_shared_experts") == 0:
-            chosen["d_shared"] = 0
     return MoELayer(**{**chosen, **fields}, heads=heads, top_k=top_k, num_experts=top_k, d_expert=1)

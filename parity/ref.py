@@ -6,12 +6,9 @@ from difflib import get_close_matches
 from typing import Any
 
 from parity.builtin import BUILTIN
-from parity.design import FIELDS, LEAST, REQUIRED, SWITCHES, MoELayer, check_field, shown
+from parity.design import FIELDS, LARGEST_INTEGER, LEAST, REQUIRED, SWITCHES, MoELayer, check_field, check_given, shown
 from parity.errors import InputError
 from parity.files import read_json
-
-LARGEST_INTEGER = 2**63 - 1
-"""The largest integer accepted as input; results go beyond it."""
 
 
 def resolve(ref: str) -> MoELayer:
@@ -73,16 +70,16 @@ def _from_fields(ref: str) -> MoELayer:
 def _layer(values: Mapping[str, Any], where: str) -> MoELayer:
     missing = [name for name in REQUIRED if name not in values]
     if missing:
-        raise InputError(f"{shown(where)!r} lacks {', '.join(missing)}: required are {', '.join(REQUIRED)}")
+        raise InputError(f"{shown(where)} lacks {', '.join(missing)}: required are {', '.join(REQUIRED)}")
     return MoELayer(**values)
 
 
 def _from_file(path: str) -> MoELayer:
     content = read_json(path)
-    if isinstance(content, dict) and "model_type" in content:
+    if isinstance(content, dict) and (kind := content.get("model_type", content.get("architectures"))):
         raise InputError(
-            f"{shown(path)}: model_type={shown(content['model_type'])} is a whole model's configuration; accepted are "
-            "layer designs, as fields or in a file that parity wrote"
+            f"{shown(path)}: {shown(kind)} is a whole model's configuration; accepted are layer designs, as fields or "
+            "in a file that `parity solve` or `parity cost` wrote"
         )
     design = content
     if isinstance(content, dict) and "solutions" in content:
@@ -94,8 +91,9 @@ def _from_file(path: str) -> MoELayer:
             f"{shown(path)} holds no design: accepted are an object with the fields {', '.join(FIELDS)}, and files "
             "that `parity solve` or `parity cost` wrote with --format json"
         )
-    for name, value in design.items():
-        check_field(name, value)
-        if name in LEAST and value > LARGEST_INTEGER:
-            raise InputError(f"{name}={value}: accepted are integers up to {LARGEST_INTEGER}")
-    return _layer(design, path)
+    try:
+        for name, value in design.items():
+            check_given(name, value)
+        return _layer(design, "the design")
+    except InputError as error:
+        raise InputError(f"{shown(path)}: {error}") from None

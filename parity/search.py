@@ -15,8 +15,8 @@ from parity.lattice import Box, Gaps, Lattice
 Prefer = Literal["flops", "balanced"]
 Rank = Callable[[Gaps], tuple[int, int]]
 
-MOST_BOXES = 50_000
-"""How many boxes to look at for the best, and again for its alternatives. Published layers take hundreds."""
+MOST_FOR_THE_BEST, MOST_FOR_ALTERNATIVES = 100_000, 20_000
+"""How many boxes to look at for the best, and then for its alternatives. Published layers take hundreds."""
 
 
 @dataclass
@@ -55,7 +55,7 @@ def search(lattice: Lattice, prefer: Prefer, limit: int) -> Search:
             gaps = lattice.gaps(box)
             if lattice.allows(gaps) and not front.dominates(gaps):
                 heappush(queue, (rank(gaps), box.j_low, box.i_low, gaps, box))
-        if looked_at > MOST_BOXES:
+        if looked_at > (MOST_FOR_ALTERNATIVES if found.points else MOST_FOR_THE_BEST):
             found.complete = False
             break
         if not queue:

@@ -10,7 +10,7 @@ from typing import Any
 import sympy
 from sympy import Expr, Symbol
 
-from parity.design import MoELayer, derived
+from parity.design import MoELayer, check_together, derived
 from parity.ledger import Dimensions, resolved
 
 LETTERS = {
@@ -35,11 +35,16 @@ def symbolic_dimensions(given: Mapping[str, Any]) -> Dimensions:
     """Dimensions of a layer whose fields may be expressions; fields left out have their defaults.
 
     A symbolic number of heads or experts means more than one.
+
+    Raises:
+        InputError: two fields do not go together, as far as can be told.
     """
     defaults = {field.name: None if field.default is MISSING else field.default for field in fields(MoELayer)}
     full = derived({**defaults, **given})
+    check_together(full)
     chosen = full["heads"] * full["top_k"]
-    return resolved(full, sympy.sympify(full["d_latent"]) / full["heads"], reachable_experts=chosen)
+    reachable = chosen if full["expert_pool"] == "per_head" else sympy.Min(full["num_experts"], chosen)
+    return resolved(full, sympy.sympify(full["d_latent"]) / full["heads"], reachable)
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from parity import InputError
 from parity.audit import Finding, audit, builtin_claims, read_claims
 from parity.builtin import BUILTIN
+from tests.conftest import Run
 
 Judge = Callable[..., Finding]
 
@@ -117,6 +118,90 @@ def test_parameters_and_experts_can_be_equated_too(judge: Judge) -> None:
     experts = {"quantity": "num_experts", "convention": "paper", "printed": "h*(4*E0 - 1)/3"}
     base = {"d_model": "d", "d_expert": "4*d", "num_experts": "E0", "top_k": 1, "gated": False}
     assert judge(equation=experts, design=mh_moe, baseline=base).verdict == "holds"
+
+
+MH = {"d_model": "d", "heads": "h", "top_k": "k", "gated": False}
+SPARSE = {"d_model": "d", "d_expert": "m", "num_experts": "E0", "top_k": "k", "gated": False}
+
+
+@pytest.mark.parametrize("convention", ["paper", "matmul", "scalar"])
+@pytest.mark.parametrize("quantity", ["flops_per_token", "params", "d_expert", "num_experts"])
+@pytest.mark.parametrize("given", [{}, {"d_expert": "w"}, {"num_experts": "E"}])
+def test_every_quantity_is_computed_under_every_convention(
+    judge: Judge, quantity: str, convention: str, given: dict[str, str]
+) -> None:
+    equation = {"quantity": quantity, "convention": convention, "printed": "d"}
+    finding = judge(equation=equation, design={**MH, **given}, baseline=SPARSE)
+    if quantity in ("flops_per_token", "params"):
+        assert finding.verdict == "not-computable"
+        return
+    assert isinstance(finding.computed, str)
+    if "sqrt" in finding.computed:  # not an expression that can be printed in a claim
+        assert (finding.verdict, convention) == ("off", "matmul")
+        return
+    again = judge(equation={**equation, "printed": finding.computed}, design={**MH, **given}, baseline=SPARSE)
+    assert again.verdict == "holds"
+
+
+def test_an_unknown_that_is_given_is_kept(judge: Judge) -> None:
+    # The router counts, so the number of experts follows from the FLOPs: 2dE0 + 4dkm = 4d^2 + 2dE + 4dkw.
+    equation = {"quantity": "num_experts", "convention": "matmul", "printed": "E0 - 2*d + 2*k*m - 2*k*w"}
+    assert judge(equation=equation, design={**MH, "d_expert": "w"}, baseline=SPARSE).verdict == "holds"
+    # One expert has no router: 2dE0 + 4dkm = 4d^2 + 4dw.
+    dense = {**MH, "top_k": 1, "num_experts": 1}
+    equation = {"quantity": "d_expert", "convention": "matmul", "printed": "E0/2 - d + k*m"}
+    assert judge(equation=equation, design=dense, baseline=SPARSE).verdict == "holds"
+
+
+def test_heads_written_in_a_width_are_no_width(judge: Judge) -> None:
+    first = {"d_model": "d", "heads": "h", "top_k": 1, "d_expert": "63*h*d/16", "num_experts": "E", "gated": False}
+    printed = "4*d**2 - 2*d + 63*h*d**2/4 - d - 63*h*d/16"
+    equation = {"quantity": "flops_per_token", "convention": "scalar", "printed": printed}
+    assert judge(equation=equation, design=first).verdict == "holds-in-leading-order"
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"heads": "0"},
+        {"heads": "d - d"},
+        {"heads": "-2"},
+        {"heads": "1/2"},
+        {"num_experts": 2, "top_k": 3},
+        {"d_latent": "l", "head_layer": False},
+        {"router_input": "token"},
+        {"d_model": "d + m + k + h + 1", "d_expert": "m + 1"},
+        {"d_model": "d/(m + k)"},
+        {"d_model": 2**63},
+    ],
+)
+def test_a_layer_that_cannot_be_is_refused_in_symbols_too(judge: Judge, wrong: dict[str, Any]) -> None:
+    equation = {"quantity": "params", "convention": "paper", "printed": "d"}
+    with pytest.raises(InputError, match="accepted"):
+        judge(equation=equation, design={**MH, "d_expert": "m", "num_experts": "E", **wrong})
+
+
+def test_shared_experts_without_a_width_cannot_be_computed(judge: Judge) -> None:
+    equation = {"quantity": "params", "convention": "paper", "printed": "d"}
+    layer = {**MH, "d_expert": "m", "num_experts": "E", "num_shared_experts": "s"}
+    assert judge(equation=equation, design=layer).verdict == "not-computable"
+    assert judge(claims=["params"], baseline=SMOE, design={**SMOE, "num_shared_experts": 2}).verdict == "not-computable"
+
+
+def test_padding_is_judged_under_the_convention_that_gave_the_verdict(judge: Judge) -> None:
+    wide = {"d_model": 4, "num_experts": 64, "top_k": 1, "d_expert": 16}
+    narrow = {**wide, "num_experts": 2, "d_expert": 17}
+    finding = judge(claims=["flops at most"], baseline=wide, design=narrow, capacity_factors=["1.25"])
+    assert finding.verdict == "holds"
+
+
+def test_what_a_stranger_writes_cannot_steer_a_terminal(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "claims.json"
+    path.write_text('[{"id": "\\u001b[31mred\\ud800", "where": "\\u0007", "claims": ["flops"]}]')
+    result = run("audit", path)
+    assert result.exit_code == 0
+    assert "\x1b" not in result.stdout
+    assert "\\x1b[31mred\\ud800" in result.stdout
 
 
 @pytest.mark.parametrize("printed", ["__import__('os').getcwd()", "d.real", "9**9**9"])

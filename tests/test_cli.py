@@ -15,6 +15,7 @@ from parity import MoELayer
 from parity.builtin import BUILTIN
 from parity.conventions import CONVENTIONS
 from parity.report.formats import FORMATS
+from parity.text import decimal
 from tests.conftest import Answer, Run
 
 PARITY = [sys.executable, "-m", "parity.cli"]
@@ -130,6 +131,57 @@ def test_compare_measures_against_the_first(answer: Answer) -> None:
     first, second = answer("compare", "paper-smoe", "paper-mh-moe-3")["designs"]
     assert first["conventions"]["paper"]["error"] == {"flops": "0", "params": "0"}
     assert Fraction(second["conventions"]["paper"]["error"]["params"]) == Fraction(1, 32)
+
+
+def test_comparing_many_designs_in_csv_keeps_them_all(run: Run) -> None:
+    rows = list(csv.reader(io.StringIO(run("compare", *BUILTIN, "--format", "csv").stdout)))
+    assert rows[0][1:] == list(BUILTIN)
+
+
+def test_csv_holds_exact_values(run: Run) -> None:
+    rows = [line.split(",") for line in run("solve", "--heads", 2, "--topk", 2, "--format", "csv").stdout.splitlines()]
+    assert rows[1][:5] == ["baseline", "2048", "8", "9437184", "37748736"]
+    assert rows[2][:3] == ["exact", "768", "124/3"]
+    assert rows[3][5:] == ["0", "-1/128"]
+
+
+def test_long_references_do_not_widen_a_comparison(run: Run) -> None:
+    refs = [f"d_model=768,d_expert={width},num_experts=8,top_k=1,gated=true" for width in (2048, 1024)]
+    text = run("compare", *refs).stdout
+    assert max(map(len, text.splitlines())) <= 100
+    assert all(ref in text for ref in refs)
+
+
+def test_a_link_keeps_pointing_where_it_did(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "target").write_text("old")
+    (tmp_path / "link").symlink_to("target")
+    assert run("models", "--output", tmp_path / "link").exit_code == 0
+    assert (tmp_path / "link").is_symlink()
+    assert "paper-smoe" in (tmp_path / "target").read_text()
+
+
+def test_dropping_the_shared_experts_of_a_baseline_needs_one_flag(answer: Answer) -> None:
+    arguments = ("--baseline", "paper-smoe-shared", "--heads", 1, "--topk", 4, "--num-shared-experts", 0)
+    found = answer("solve", *arguments)["solutions"][0]
+    assert found["design"]["num_shared_experts"] == 0
+    assert (found["design"]["d_expert"], found["error"]["flops"]) == (1024, "0")
+
+
+def test_a_second_solution_is_mentioned_and_not_ranked(answer: Answer) -> None:
+    found = answer("solve", "--heads", 3, "--topk", 3, "--convention", "matmul")
+    assert found["other_exact_decimal"]["d_expert"].startswith("10.19")
+    assert all(solution["design"]["d_expert"] > 72 for solution in found["solutions"])
+
+
+def test_numbers_of_any_size_have_twelve_digits() -> None:
+    for value, text in (
+        (Fraction(10**30 + 1), "1e+30"),
+        (Fraction(123456789012345678), "123456789012000000"),
+        (Fraction(2, 3 * 10**20), "6.66666666667e-21"),
+        (Fraction(1, 8000), "0.000125"),
+        (Fraction(-1, 3), "-0.333333333333"),
+    ):
+        assert decimal(value) == text
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

@@ -82,6 +82,10 @@ def test_any_text_is_an_expression_or_refused(text: str) -> None:
         "d +",
         "d\nm",
         "d__class__",
+        "0x10*d",
+        "1_000*d",
+        "d # c",
+        str(2**63),
         "\u2460",
     ],
 )

@@ -5,8 +5,8 @@ from hypothesis import strategies as st
 
 from parity import InputError, MoELayer
 from parity.builtin import BUILTIN
-from parity.design import FIELDS
-from parity.ref import LARGEST_INTEGER, resolve
+from parity.design import FIELDS, LARGEST_INTEGER
+from parity.ref import resolve
 from tests.strategies import layers
 
 WORDS = st.sampled_from([*FIELDS, "width", "", "d_model "])

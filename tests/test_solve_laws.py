@@ -171,6 +171,9 @@ def test_wider_than_the_meant_solution_parameter_parity_takes_more_flops(questio
         num_experts = (target.params - held) / (cost_of(one_expert, "matmul").params - held)
         return Fraction(cost_of(replace(one_expert, num_experts=num_experts), "matmul").flops_per_token)
 
+    without_width, with_one = (cost_of(replace(routed, d_expert=m), "matmul").params for m in (0, 1))
+    widest = Fraction(target.params - without_width, with_one - without_width)
+    assume(widest <= 0 or flops_at_parity(widest) != target.flops_per_token)  # one expert, so not a solution
     assert (meant is None) == bool(result.exact.reason)
     assert flops_at_parity(wider + (Fraction(meant.d_expert) if meant else 0)) > target.flops_per_token
 

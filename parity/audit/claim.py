@@ -7,7 +7,7 @@ from importlib.resources import as_file, files
 from typing import Any
 
 from parity.conventions import CONVENTIONS
-from parity.design import FIELDS, LEAST, check_field, shown
+from parity.design import FIELDS, LEAST, check_given, printable, shown
 from parity.errors import InputError
 from parity.files import read_json
 
@@ -69,6 +69,13 @@ def read_claims(path: str) -> list[Claim]:
     return claims
 
 
+def missing_fields(whose: str, given: Mapping[str, Any], required: Sequence[str]) -> list[str]:
+    """What of the required fields is not given, in words; a shared expert's width is required where there is one."""
+    needed = [*required, "d_shared"] if given.get("num_shared_experts", 0) != 0 else required
+    lacking = [name for name in needed if name not in given]
+    return [f"{whose} lacks {', '.join(lacking)}"] if lacking else []
+
+
 def _claim(entry: Any, where: str) -> Claim:
     if not isinstance(entry, dict) or not isinstance(entry.get("id"), str):
         raise InputError(f"{where} is {shown(entry)}: accepted are objects with an id")
@@ -79,11 +86,11 @@ def _claim(entry: Any, where: str) -> Claim:
     if not symbolic and not claims:
         raise InputError(f"{where} claims nothing: accepted are claims of {', '.join(QUANTITIES)}, or an equation")
     return Claim(
-        id=entry["id"],
-        paper=str(entry.get("paper", "")),
-        arxiv=str(entry.get("arxiv", "")),
-        where=str(entry.get("where", "")),
-        in_words=str(entry.get("in_words", "")),
+        id=printable(entry["id"]),
+        paper=printable(str(entry.get("paper", ""))),
+        arxiv=printable(str(entry.get("arxiv", ""))),
+        where=printable(str(entry.get("where", ""))),
+        in_words=printable(str(entry.get("in_words", ""))),
         baseline=_fields(entry.get("baseline", {}), symbolic, f"{where}, baseline"),
         design=_fields(entry.get("design", {}), symbolic, f"{where}, design"),
         claims=claims,
@@ -110,7 +117,7 @@ def _fields(entry: Any, symbolic: bool, where: str) -> dict[str, Any]:
     for name, value in entry.items():
         if name not in FIELDS or not (symbolic and name in LEAST and isinstance(value, str)):
             try:
-                check_field(name, value)
+                check_given(name, value)
             except InputError as error:
                 raise InputError(f"{where}: {error}") from None
     return dict(entry)
@@ -130,6 +137,7 @@ def _list(entry: Any, where: str) -> list[Any]:
 
 
 def _factor(text: Any, where: str) -> Fraction:
-    if isinstance(text, str) and len(text) < 20 and text.replace(".", "", 1).isdigit() and text.isascii():
-        return Fraction(text)
-    raise InputError(f"{where}: capacity factor {shown(text)}; accepted are decimal numbers as text, such as '1.25'")
+    digits = text if isinstance(text, str) else str(text)
+    if len(digits) < 20 and digits.replace(".", "", 1).isdigit() and digits.isascii():
+        return Fraction(digits)
+    raise InputError(f"{where}: capacity factor {shown(text)}; accepted are decimal numbers, such as '1.25'")

@@ -1,5 +1,6 @@
 """The `parity` command. Each subcommand is imported when it is called, so that starting stays fast."""
 
+from errno import EPIPE
 from importlib import import_module
 from typing import Any
 
@@ -14,6 +15,7 @@ COMMANDS = {
     "explain": "Derive the matching design, in symbols and then in numbers.",
     "models": "List the built-in designs.",
     "solve": "Find the design that matches a baseline in FLOPs and parameters.",
+    "verify": "Execute a design and hold the cost model against what was executed.",
 }
 
 
@@ -42,6 +44,10 @@ class _Commands(click.Group):
             return super().invoke(ctx)
         except ParityError as error:
             raise _refused(error) from None
+        except OSError as error:
+            if error.errno == EPIPE:  # the reader has gone, and click leaves quietly
+                raise
+            raise click.ClickException(f"the result cannot be written: {error.strerror}") from None
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

@@ -110,7 +110,7 @@ def output_options(command: Command) -> Command:
 
 def show(report: Report, form: str, output: str | None) -> None:
     """Print the report, or write it to a file."""
-    if form == "table" and output is None and sys.stdout.isatty():
+    if form == "table" and output is None and sys.stdout is not None and sys.stdout.isatty():
         from rich.console import Console
 
         terminal = Console()
@@ -124,5 +124,5 @@ def emit(text: str, output: str | None) -> None:
     if output is None:
         click.echo(text, nl=False)
     else:
-        write_whole(output, text.encode())
+        write_whole(output, text.encode("utf-8"))
         click.echo(f"wrote {output}", err=True)

@@ -1,5 +1,7 @@
 """The report of `parity audit`."""
 
+import json
+
 from parity.audit import Finding
 from parity.report.model import Report, Table
 
@@ -25,4 +27,9 @@ def audit_report(findings: list[Finding]) -> Report:
     table = Table(
         "Published claims of parity, computed", ("claim", "verdict", "where"), rows, words=frozenset({0, 1, 2})
     )
-    return Report(data, (table,), tuple(f"{f.claim.id}: {f.reason}" for f in findings))
+    records = Table(
+        table.title,
+        ("claim", "verdict", "where", "reason", "computed"),
+        tuple((f.claim.id, f.verdict, f.claim.where, f.reason, json.dumps(f.computed)) for f in findings),
+    )
+    return Report(data, (table,), tuple(f"{f.claim.id}: {f.reason}" for f in findings), records)

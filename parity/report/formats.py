@@ -3,7 +3,8 @@
 import csv
 import io
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 
 from parity.report.model import WIDTH, Report, Table, for_people, for_programs
 
@@ -16,11 +17,12 @@ def to_json(report: Report) -> str:
 
 
 def to_csv(report: Report) -> str:
-    """The first table, with plain digits and exact fractions."""
+    """The records or else the first table, with plain digits and exact fractions."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(report.tables[0].columns)
-    writer.writerows([for_programs(cell) for cell in row] for row in report.tables[0].rows)
+    table = report.records or report.tables[0]
+    writer.writerow(table.columns)
+    writer.writerows([for_programs(cell) for cell in row] for row in table.rows)
     return out.getvalue()
 
 
@@ -45,7 +47,7 @@ def to_text(report: Report, *, color: bool = False, width: int = WIDTH) -> str:
     console = Console(
         file=out, width=MOST_WIDTH, force_terminal=color, no_color=not color, highlight=False, markup=False
     )
-    for table in report.tables:
+    for table in (part for whole in report.tables for part in _parts(whole, width)):
         grid = Grid(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="bold", padding=(0, 0, 0, 1))
         body = [[for_people(cell) for cell in row] for row in table.rows]
         for index, column in enumerate(table.columns):
@@ -61,6 +63,29 @@ def to_text(report: Report, *, color: bool = False, width: int = WIDTH) -> str:
     for note in report.notes:
         console.print(Text(note), width=width)
     return "\n".join(line.rstrip() for line in out.getvalue().strip().splitlines()) + "\n"
+
+
+def _parts(table: Table, width: int) -> Iterator[Table]:
+    """The table, cut between columns where it is too wide and may be; no part has less than one column of its own."""
+    columns = range(len(table.columns))
+    widths = [2 + max(len(for_people(row[c])) for row in [table.columns, *table.rows]) for c in columns]
+    fixed = list(columns[: table.repeated])
+    part = fixed.copy()
+    for column in columns[table.repeated :]:
+        if fixed and len(part) > len(fixed) and sum(widths[c] for c in [*part, column]) > width:
+            yield _columns_of(table, part)
+            part = fixed.copy()
+        part.append(column)
+    yield _columns_of(table, part)
+
+
+def _columns_of(table: Table, chosen: list[int]) -> Table:
+    return replace(
+        table,
+        columns=tuple(table.columns[c] for c in chosen),
+        rows=tuple(tuple(row[c] for c in chosen) for row in table.rows),
+        words=frozenset(place for place, c in enumerate(chosen) if table.is_words(c)),
+    )
 
 
 FORMATS: Mapping[str, Callable[[Report], str]] = {
@@ -112,5 +137,5 @@ _LATEX = {
 
 
 def latex_text(text: str) -> str:
-    """Text with what LaTeX gives a meaning escaped."""
-    return "".join(_LATEX.get(c, c) for c in text)
+    """Text with what LaTeX gives a meaning escaped, and letters beyond ASCII as their code points."""
+    return "".join(_LATEX.get(c, c) if c.isascii() else f"U+{ord(c):04X} " for c in text)

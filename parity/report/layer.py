@@ -1,6 +1,6 @@
 """Reports of what layers cost: `parity cost`, `parity compare` and `parity models`."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -8,8 +8,11 @@ from parity.builtin import Builtin
 from parity.conventions import CONVENTIONS
 from parity.cost import Cost, cost, expected_active_experts, training_flops
 from parity.design import MoELayer
-from parity.report.model import WIDTH, Cell, Report, Table, for_people
+from parity.report.model import Cell, Report, Share, Table
 from parity.text import decimal, integer
+
+LONGEST_LABEL = 25
+"""Characters of a design's name at the head of a column; longer ones stand below the table."""
 
 
 def cost_report(name: str, layer: MoELayer, convention: str, tokens: int | None) -> Report:
@@ -40,12 +43,13 @@ def cost_report(name: str, layer: MoELayer, convention: str, tokens: int | None)
 def compare_report(designs: Sequence[tuple[str, MoELayer]]) -> Report:
     """Layers side by side, the first as the baseline: costs and errors under each convention."""
     columns = [_Compared(name, layer, designs[0][1]) for name, layer in designs]
-    tables = []
-    for block in _side_by_side(columns):
-        rows = zip(_Compared.labels(), *(column.cells() for column in block), strict=True)
-        title = f"Costs per token, forward; errors against {designs[0][0]}"
-        tables.append(Table(title, ("", *(column.name for column in block)), tuple(rows)))
-    return Report({"baseline": designs[0][0], "designs": [column.data() for column in columns]}, tuple(tables))
+    labels = [name if len(name) <= LONGEST_LABEL else f"design {place}" for place, (name, _) in enumerate(designs, 1)]
+    rows = zip(_Compared.labels(), *(column.cells() for column in columns), strict=True)
+    title = f"Costs per token, forward; errors against {labels[0]}"
+    table = Table(title, ("", *labels), tuple(rows), repeated=2)
+    legend = [f"{label}: {name}" for label, (name, _) in zip(labels, designs, strict=True) if label != name]
+    data = {"baseline": designs[0][0], "designs": [column.data() for column in columns]}
+    return Report(data, (table,), tuple(legend))
 
 
 def models_report(builtin: Mapping[str, Builtin]) -> Report:
@@ -81,19 +85,6 @@ def describe_active(layer: MoELayer) -> str:
     )
 
 
-def _side_by_side(columns: "list[_Compared]") -> "Iterator[list[_Compared]]":
-    """Blocks of columns that fit beside the labels, each begun by the baseline."""
-    room = WIDTH - max(map(len, _Compared.labels())) - columns[0].width
-    block, left = [columns[0]], room
-    for column in columns[1:]:
-        if column.width > left and len(block) > 1:
-            yield block
-            block, left = [columns[0]], room
-        block.append(column)
-        left -= column.width
-    yield block
-
-
 class _Compared:
     """One column of a comparison."""
 
@@ -124,13 +115,8 @@ class _Compared:
             decimal(expected_active_experts(layer), 6),
         ]
         for own, flops_error, params_error in self.costs.values():
-            cells += [own.flops_per_token, flops_error, own.params, params_error, own.active_params]
+            cells += [own.flops_per_token, Share(flops_error), own.params, Share(params_error), own.active_params]
         return cells
-
-    @property
-    def width(self) -> int:
-        """Characters that the column takes, with the space before it."""
-        return 2 + max(len(self.name), *(len(for_people(cell)) for cell in self.cells()))
 
     def data(self) -> dict[str, Any]:
         return {

@@ -5,7 +5,7 @@ from typing import Any
 from parity.cost import cost
 from parity.design import MoELayer
 from parity.exact import ExactSolution, Point
-from parity.report.model import Cell, Report, Table
+from parity.report.model import Cell, Report, Share, Table
 from parity.solve import Solution, SolveResult
 from parity.text import decimal, number
 
@@ -110,11 +110,18 @@ def _baseline_row(result: SolveResult) -> tuple[Cell, ...]:
 
 
 def _exact_row(exact: ExactSolution) -> tuple[Cell, ...]:
-    point = _point(exact.point, number) if exact.point else {"d_expert": "none", "num_experts": "none"}
-    return ("exact", point["d_expert"], point["num_experts"], None, None, None, None)
+    unknowns = (exact.point.d_expert, exact.point.num_experts) if exact.point else ("none", "none")
+    return ("exact", *unknowns, None, None, None, None)
 
 
 def _solution_row(name: str, solution: Solution) -> tuple[Cell, ...]:
     design, priced = solution.design, solution.cost
     costs = (priced.flops_per_token, priced.params)
-    return (name, design.d_expert, design.num_experts, *costs, solution.flops_error, solution.params_error)
+    return (
+        name,
+        design.d_expert,
+        design.num_experts,
+        *costs,
+        Share(solution.flops_error),
+        Share(solution.params_error),
+    )

@@ -1,0 +1,165 @@
+"""Predicted against executed: the cost model held against the reference engine that runs the layer.
+
+This module sees both halves. The predictions come from `parity.cost`, what was executed from the
+engine's tally and the arrays it allocated; neither is derived from the other.
+"""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from parity.cost import cost
+from parity.design import MoELayer
+from parity.errors import InputError
+from parity.text import integer
+from reference import MoEConfig, Tally, backward, forward, init, tally
+from reference.gradcheck import Evaluated, gradient_errors
+from reference.memory import bytes_needed
+
+GRADIENT_TOLERANCE = 1e-6
+"""The largest relative error of a directional derivative, in float64, that verifies."""
+
+
+@dataclass(frozen=True)
+class Half:
+    """FLOPs of one op in one half, for the whole batch."""
+
+    predicted: int
+    executed: int
+
+
+@dataclass(frozen=True)
+class Op:
+    """One op, forward and backward."""
+
+    op: str
+    forward: Half
+    backward: Half
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What was predicted and what was executed."""
+
+    layer: MoELayer
+    tokens: int
+    ops: tuple[Op, ...]
+    params_predicted: int
+    params_allocated: int
+    gradient_error: float
+
+    @property
+    def verified(self) -> bool:
+        """Whether every count is equal and the gradients are right."""
+        halves = [half for op in self.ops for half in (op.forward, op.backward)]
+        return (
+            all(half.predicted == half.executed for half in halves)
+            and self.params_predicted == self.params_allocated
+            and self.gradient_error <= GRADIENT_TOLERANCE
+        )
+
+
+def verify(layer: MoELayer, tokens: int = 64, seed: int = 0) -> Verification:
+    """Run `layer` on random tokens, forward and backward, and hold the cost model against it.
+
+    Raises:
+        InputError: the layer does not fit in memory, which is found before anything is allocated.
+    """
+    config = _config(layer)
+    _check_fits(layer, tokens)
+    rng = np.random.default_rng(seed)
+    params, x = init(config, rng), rng.standard_normal((tokens, layer.d_model))
+    dy = rng.standard_normal(x.shape)
+    with tally() as counted:
+        _, cache = forward(params, x, config)
+        dx, grads = backward(params, dy, cache, config)
+    chosen = None if cache.routing is None else cache.routing.chosen
+
+    def loss() -> Evaluated:
+        y, at = forward(params, x, config, chosen=chosen)
+        return Evaluated(float((y * dy).sum()), at.sides())
+
+    errors = gradient_errors(loss, {"x": x, **params}, {"x": dx, **grads}, rng)
+    return Verification(
+        layer,
+        tokens,
+        tuple(_ops(layer, tokens, counted)),
+        params_predicted=cost(layer, "matmul").params,
+        params_allocated=sum(array.size for array in params.values()),
+        gradient_error=max(errors.values()),
+    )
+
+
+def scaled_down(layer: MoELayer, factor: int) -> MoELayer:
+    """The same design at 1/`factor` of its widths.
+
+    Raises:
+        InputError: a width is not a multiple of `factor`, or heads no longer divide.
+    """
+    for name in ("d_model", "d_latent", "d_expert", "d_shared"):
+        value = getattr(layer, name)
+        if value % factor:
+            raise InputError(f"scale_down={factor} does not divide {name}={value}: accepted are common divisors")
+    try:
+        return replace(
+            layer,
+            d_model=layer.d_model // factor,
+            d_latent=layer.d_latent // factor,
+            d_expert=layer.d_expert // factor,
+            d_shared=layer.d_shared // factor,
+        )
+    except InputError as error:
+        raise InputError(f"scale_down={factor}: {error}") from None
+
+
+def _config(layer: MoELayer) -> MoEConfig:
+    return MoEConfig(**layer.to_dict(), dtype="float64")  # type: ignore[arg-type]  # the fields have the same names
+
+
+def _ops(layer: MoELayer, tokens: int, counted: Tally) -> Iterator[Op]:
+    """Each op that is predicted, and any other that was executed; a product's backward is two products."""
+    predicted = {row.op: tokens * row.flops_per_token for row in cost(layer, "matmul").rows}
+    for op in dict.fromkeys([*predicted, *counted.ops()]):
+        flops = predicted.get(op, 0)
+        yield Op(op, Half(flops, counted.flops(op, "forward")), Half(2 * flops, counted.flops(op, "backward")))
+
+
+def _check_fits(layer: MoELayer, tokens: int) -> None:
+    available = _available_bytes()
+    needed = bytes_needed(_config(layer), tokens)
+    if available is None or needed <= available:
+        return
+    fitting = next(_fitting(layer, tokens, available), None)
+    relief = "a smaller layer" if fitting is None else f"--scale-down {fitting}"
+    raise InputError(
+        f"{integer(cost(layer, 'matmul').params)} parameters and {integer(tokens)} tokens need {_gigabytes(needed)} in "
+        f"float64 and {_gigabytes(available)} are available: accepted are fewer --tokens or {relief}"
+    )
+
+
+def _fitting(layer: MoELayer, tokens: int, available: int) -> Iterator[int]:
+    """Factors that scale the layer down until it fits, the least first."""
+    for factor in range(2, min(layer.d_expert, layer.d_sub_token, 4096) + 1):
+        try:
+            smaller = scaled_down(layer, factor)
+        except InputError:
+            continue
+        if bytes_needed(_config(smaller), tokens) <= available:
+            yield factor
+
+
+def _available_bytes() -> int | None:
+    """Memory that can be had without swapping, where the system says so."""
+    try:
+        with open("/proc/meminfo") as file:
+            fields = dict(line.split(":", 1) for line in file)
+        return int(fields["MemAvailable"].split()[0]) * 1024
+    except (OSError, KeyError, ValueError):
+        names = ("SC_PHYS_PAGES", "SC_PAGE_SIZE")
+        return os.sysconf(names[0]) * os.sysconf(names[1]) if set(names) <= set(os.sysconf_names) else None
+
+
+def _gigabytes(count: int) -> str:
+    return f"{-(-count // 10**7) / 100:,.2f} GB"

@@ -1,0 +1,251 @@
+"""The layer: head, router, experts, merge and shared experts, forward and backward.
+
+Legend: T tokens of width D, latent L = heads h times H, N = T h sub-tokens, E experts in a pool, k choices,
+R = N k rows. Every pass over tokens goes in blocks that do not depend on the number of threads.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from reference.activations import hidden_backward
+from reference.check import check_cache, checked_gradient, checked_params, checked_tokens
+from reference.config import MoEConfig
+from reference.experts import Dispatch, combined, dispatch, experts_backward, experts_forward
+from reference.ffn import FfnCache, ffn_forward
+from reference.router import Routing, route_backward, route_forward
+from reference.tally import Array, product
+from reference.threads import for_each, single_threaded_blas
+from reference.weights import WeightGradient, weight_gradients
+
+BLOCK = 512
+"""Tokens that one task takes."""
+
+Params = Mapping[str, Array]
+
+
+@dataclass
+class Cache:
+    """What backward needs of a forward. The losses of `reference.losses` take `routing`."""
+
+    config: MoEConfig
+    x: Array  # [T, D]
+    sub: Array  # [T, L], the sub-tokens of a token side by side
+    routing: Routing | None  # None where there is nothing to route
+    where: Dispatch
+    experts: FfnCache
+    y_RH: Array  # outputs of the experts in sorted order, before their gates
+    merged: Array  # [T, L]
+    shared: list[FfnCache]
+
+    def sides(self) -> Array | None:
+        """On which side of each kink of the activation the units were; None if it has no kink."""
+        if self.config.activation != "relu":
+            return None
+        return np.concatenate([ffn.hidden.ravel() > 0 for ffn in (self.experts, *self.shared)])
+
+
+def init(config: MoEConfig, rng: Generator) -> dict[str, Array]:
+    """Parameters of the layer, each normal with standard deviation 1 / sqrt(fan-in)."""
+    params = {}
+    for name, shape in config.shapes().items():
+        array = rng.standard_normal(shape, dtype=np.dtype(config.dtype).type)
+        array *= shape[-2] ** -0.5
+        params[name] = array
+    return params
+
+
+def forward(params: Params, x: Array, config: MoEConfig, chosen: NDArray[np.intp] | None = None) -> tuple[Array, Cache]:
+    """y [T, D] for x [T, D] (arXiv:2411.16205, eqs. 1-5).
+
+    `chosen` [N, k] holds the selection of experts fixed instead of taking the router's.
+
+    Raises:
+        EngineError: an array is missing or of the wrong shape or dtype, or x is not finite.
+    """
+    params, x = checked_params(params, config), checked_tokens(x, config)
+    with single_threaded_blas:
+        sub, routing = _enter(params, x, config, chosen)
+        where = dispatch(_experts_chosen(routing, len(x), config), config.pools * config.num_experts)
+        sub_NH = sub.reshape(-1, config.d_sub_token)
+        y_RH, experts = experts_forward(sub_NH, *_pooled(params, config), where, config)
+        y, merged, shared = _leave(params, x, y_RH, routing, where, config)
+    return y, Cache(config, x, sub, routing, where, experts, y_RH, merged, shared)
+
+
+def backward(
+    params: Params, dy: Array, cache: Cache, config: MoEConfig, dlogits: Array | None = None
+) -> tuple[Array, dict[str, Array]]:
+    """dx [T, D] and the gradients, which have the keys and shapes of the parameters.
+
+    `dlogits` [N, E] is added to the gradient of the router's logits: that of auxiliary losses.
+
+    Raises:
+        EngineError: an array is missing or of the wrong shape or dtype, or the cache is another layer's.
+    """
+    check_cache(config, cache.config)
+    params, dy = checked_params(params, config), checked_gradient(dy, cache.x, config)
+    with single_threaded_blas:
+        dmerged, dx, dshared = _leave_backward(params, dy, cache)
+        dmerged_NH, sub_NH = (a.reshape(-1, config.d_sub_token) for a in (dmerged, cache.sub))
+        gates = cache.routing.gates if cache.routing else None
+        dx_RH, dgates, dw_in, dw_out = experts_backward(
+            dmerged_NH, gates, sub_NH, cache.y_RH, *_pooled(params, config), cache.where, cache.experts
+        )
+        dsub, dlogits = _enter_backward(params, dx, dx_RH, dgates, dlogits, cache)
+        grads = weight_gradients(_weights(dy, dsub, dlogits, dshared, cache), config.shapes(), cache.x.dtype)
+    grads["w_in"], grads["w_out"] = dw_in.reshape(params["w_in"].shape), dw_out.reshape(params["w_out"].shape)
+    return dx, {name: grads[name] for name in params}
+
+
+def _enter(
+    params: Params, x: Array, config: MoEConfig, chosen: NDArray[np.intp] | None
+) -> tuple[Array, Routing | None]:
+    """Head layer and router: sub [T, L] and the routing of its sub-tokens."""
+    T, N, E, k = len(x), len(x) * config.heads, config.num_experts, config.top_k
+    sub = np.empty((T, config.d_latent), x.dtype) if config.head_layer else x
+    routing = Routing.empty(N, E, k, x.dtype) if config.routed else None
+
+    def work(tokens: slice) -> None:
+        if config.head_layer:
+            product("head", "forward", x[tokens], params["head"], out=sub[tokens])
+        if routing is not None:
+            rows = _sub_tokens(tokens, config)
+            logits = np.empty((rows.stop - rows.start, E), x.dtype)
+            for seen, router, its in _routers(params["router"], x[tokens], sub[tokens], logits, config):
+                product("router", "forward", seen, router, out=its)
+            routing[rows] = route_forward(logits, k, config.renormalize, None if chosen is None else chosen[rows])
+
+    for_each(_blocks(T), work)
+    return sub, routing
+
+
+def _enter_backward(
+    params: Params, dx: Array, dx_RH: Array, dgates: Array | None, extra: Array | None, cache: Cache
+) -> tuple[Array, Array | None]:
+    """dsub [T, L] and dlogits [N, E]; adds what comes through head layer and router to dx."""
+    config, routing = cache.config, cache.routing
+    dsub = np.empty_like(cache.sub)
+    dlogits = None if routing is None else np.empty_like(routing.probabilities)
+
+    def work(tokens: slice) -> None:
+        rows = _sub_tokens(tokens, config)
+        place = cache.where.place[rows]
+        dsub[tokens] = combined(dx_RH, place).reshape(-1, config.d_latent)
+        if routing is not None and dlogits is not None and dgates is not None:
+            dlogits[rows] = route_backward(dgates[place], routing[rows])
+            if extra is not None:
+                dlogits[rows] += extra[rows]
+            for dseen, router, its in _routers(params["router"], dx[tokens], dsub[tokens], dlogits[rows], config):
+                dseen += product("router", "backward", its, router.T)
+        if config.head_layer:
+            dx[tokens] += product("head", "backward", dsub[tokens], params["head"].T)
+        else:
+            dx[tokens] += dsub[tokens]
+
+    for_each(_blocks(len(dx)), work)
+    return dsub, dlogits
+
+
+def _leave(
+    params: Params, x: Array, y_RH: Array, routing: Routing | None, where: Dispatch, config: MoEConfig
+) -> tuple[Array, Array, list[FfnCache]]:
+    """Merge layer and shared experts: y [T, D], what merge saw [T, L], and the shared experts' caches."""
+    T = len(x)
+    merged = np.empty((T, config.d_latent), x.dtype)
+    y = np.empty((T, config.d_model), x.dtype) if config.merge_layer else merged
+    shared = [FfnCache.empty(T, config.d_shared, config.gated, x.dtype) for _ in range(config.num_shared_experts)]
+    if shared and y is merged:
+        y = np.empty_like(merged)
+
+    def work(tokens: slice) -> None:
+        rows = _sub_tokens(tokens, config)
+        gates = None if routing is None else routing.gates[rows]
+        merged[tokens] = combined(y_RH, where.place[rows], gates).reshape(-1, config.d_latent)
+        if config.merge_layer:
+            product("merge", "forward", merged[tokens], params["merge"], out=y[tokens])
+        elif y is not merged:
+            y[tokens] = merged[tokens]
+        for expert, cache in enumerate(shared):
+            weights = params["shared_in"][expert], params["shared_out"][expert]
+            y[tokens] += ffn_forward("shared", x[tokens], *weights, config, cache[tokens])
+
+    for_each(_blocks(T), work)
+    return y, merged, shared
+
+
+def _leave_backward(params: Params, dy: Array, cache: Cache) -> tuple[Array, Array, list[Array]]:
+    """dmerged [T, L], dx [T, D] through the shared experts, and dpre of each of these."""
+    config = cache.config
+    dmerged = np.empty_like(cache.merged) if config.merge_layer else dy
+    dx = np.zeros_like(cache.x)
+    dshared = [np.empty((len(dy), params["shared_in"].shape[-1]), dy.dtype) for _ in cache.shared]
+
+    def work(tokens: slice) -> None:
+        if config.merge_layer:
+            product("merge", "backward", dy[tokens], params["merge"].T, out=dmerged[tokens])
+        for expert, (shared, dpre) in enumerate(zip(cache.shared, dshared, strict=True)):
+            dhidden = product("shared", "backward", dy[tokens], params["shared_out"][expert].T)
+            hidden_backward(dhidden, shared[tokens].slopes, dpre[tokens])
+            dx[tokens] += product("shared", "backward", dpre[tokens], params["shared_in"][expert].T)
+
+    for_each(_blocks(len(dy)), work)
+    return dmerged, dx, dshared
+
+
+def _weights(dy: Array, dsub: Array, dlogits: Array | None, dshared: list[Array], cache: Cache) -> list[WeightGradient]:
+    """Input and output gradient of each weight that is not a routed expert's."""
+    config, jobs = cache.config, []
+    if config.head_layer:
+        jobs.append(WeightGradient("head", "head", (), cache.x, dsub))
+    if dlogits is not None:
+        pool = [(head,) for head in range(config.heads)] if config.expert_pool == "per_head" else [()]
+        seen = _seen(cache.x, cache.sub, dlogits, config)
+        jobs += [WeightGradient("router", "router", at, a, b) for at, (a, b) in zip(pool, seen, strict=True)]
+    if config.merge_layer:
+        jobs.append(WeightGradient("merge", "merge", (), cache.merged, dy))
+    for expert, (shared, dpre) in enumerate(zip(cache.shared, dshared, strict=True)):
+        jobs.append(WeightGradient("shared", "shared_in", (expert,), cache.x, dpre))
+        jobs.append(WeightGradient("shared", "shared_out", (expert,), shared.hidden, dy))
+    return jobs
+
+
+def _seen(x: Array, sub: Array, logits: Array, config: MoEConfig) -> list[tuple[Array, Array]]:
+    """What each router sees, and its rows of `logits`: views, so that they can be written to."""
+    H = config.d_sub_token
+    if config.router_input == "token":
+        return [(x, logits)]
+    if config.expert_pool == "shared":
+        return [(sub.reshape(-1, H), logits)]
+    return [(sub[:, head * H : (head + 1) * H], logits[head :: config.heads]) for head in range(config.heads)]
+
+
+def _routers(router: Array, x: Array, sub: Array, logits: Array, config: MoEConfig) -> list[tuple[Array, Array, Array]]:
+    """The same with each router's weights in the middle."""
+    weights = router if config.expert_pool == "per_head" else [router]
+    return [(seen, weight, its) for weight, (seen, its) in zip(weights, _seen(x, sub, logits, config), strict=True)]
+
+
+def _experts_chosen(routing: Routing | None, tokens: int, config: MoEConfig) -> NDArray[np.intp]:
+    """[N, k], numbering the experts of all pools one after another."""
+    N = tokens * config.heads
+    pool = np.arange(N)[:, None] % config.heads * config.num_experts if config.expert_pool == "per_head" else 0
+    chosen = np.zeros((N, 1), np.intp) if routing is None else routing.chosen
+    return chosen + pool
+
+
+def _pooled(params: Params, config: MoEConfig) -> tuple[Array, Array]:
+    """w_in [X, H, 2F] and w_out [X, F, H] of the experts of all pools."""
+    experts = config.pools * config.num_experts
+    return tuple(params[name].reshape(experts, *params[name].shape[-2:]) for name in ("w_in", "w_out"))  # type: ignore[return-value]
+
+
+def _blocks(tokens: int) -> list[slice]:
+    return [slice(start, min(start + BLOCK, tokens)) for start in range(0, tokens, BLOCK)]
+
+
+def _sub_tokens(tokens: slice, config: MoEConfig) -> slice:
+    return slice(tokens.start * config.heads, tokens.stop * config.heads)
