@@ -66,7 +66,7 @@ class MoEConfig:
         for name, value in vars(self).items():
             if name in _LEAST and (type(value) is not int or value < _LEAST[name]):
                 raise EngineError(f"{name}={value!r}: accepted are integers of at least {_LEAST[name]}")
-            if name in _CHOICES and not any(value is choice or value == choice for choice in _CHOICES[name]):
+            if name in _CHOICES and not any(type(value) is type(c) and value == c for c in _CHOICES[name]):
                 raise EngineError(f"{name}={value!r}: accepted are {', '.join(map(str, _CHOICES[name]))}")
         self._check_together()
 

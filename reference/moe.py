@@ -12,7 +12,14 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from reference.activations import hidden_backward
-from reference.check import check_cache, checked_gradient, checked_params, checked_tokens
+from reference.check import (
+    check_cache,
+    checked_choice,
+    checked_gradient,
+    checked_logits_gradient,
+    checked_params,
+    checked_tokens,
+)
 from reference.config import MoEConfig
 from reference.experts import Dispatch, combined, dispatch, experts_backward, experts_forward
 from reference.ffn import FfnCache, ffn_forward
@@ -61,12 +68,15 @@ def init(config: MoEConfig, rng: Generator) -> dict[str, Array]:
 def forward(params: Params, x: Array, config: MoEConfig, chosen: NDArray[np.intp] | None = None) -> tuple[Array, Cache]:
     """y [T, D] for x [T, D] (arXiv:2411.16205, eqs. 1-5).
 
-    `chosen` [N, k] holds the selection of experts fixed instead of taking the router's.
+    `chosen` [N, k] holds the selection of experts fixed instead of taking the router's. The cache refers to x
+    and to the parameters, so leave both as they are until backward.
 
     Raises:
         EngineError: an array is missing or of the wrong shape or dtype, or x is not finite.
     """
     params, x = checked_params(params, config), checked_tokens(x, config)
+    if chosen is not None:
+        chosen = checked_choice(chosen, len(x), config)
     with single_threaded_blas:
         sub, routing = _enter(params, x, config, chosen)
         where = dispatch(_experts_chosen(routing, len(x), config), config.pools * config.num_experts)
@@ -86,8 +96,10 @@ def backward(
     Raises:
         EngineError: an array is missing or of the wrong shape or dtype, or the cache is another layer's.
     """
-    check_cache(config, cache.config)
+    check_cache(cache, Cache, config)
     params, dy = checked_params(params, config), checked_gradient(dy, cache.x, config)
+    if dlogits is not None:
+        dlogits = checked_logits_gradient(dlogits, len(dy), config)
     with single_threaded_blas:
         dmerged, dx, dshared = _leave_backward(params, dy, cache)
         dmerged_NH, sub_NH = (a.reshape(-1, config.d_sub_token) for a in (dmerged, cache.sub))

@@ -8,7 +8,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from contextvars import copy_context
+from contextvars import ContextVar, copy_context
 from functools import cache
 from itertools import count
 from math import prod
@@ -16,7 +16,7 @@ from threading import Lock, local
 from typing import TypeVar
 
 import numpy as np
-from threadpoolctl import ThreadpoolController
+import threadpoolctl
 
 Task = TypeVar("Task")
 
@@ -25,18 +25,17 @@ def _available() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-_threads = _available()
+_threads: ContextVar[int | None] = ContextVar("threads", default=None)
 
 
 @contextmanager
 def threads(number: int) -> Iterator[None]:
     """Use so many threads within; by default it is one for each core this process may use."""
-    global _threads
-    before, _threads = _threads, number
+    token = _threads.set(number)
     try:
         yield
     finally:
-        _threads = before
+        _threads.reset(token)
 
 
 @cache
@@ -46,7 +45,8 @@ def _pool(number: int) -> ThreadPoolExecutor:
 
 def for_each(tasks: Sequence[Task], work: Callable[[Task], object]) -> None:
     """Do `work` on every task; the first ones are taken first, so put the largest there."""
-    number = min(_threads, len(tasks))
+    most = _threads.get() or _available()
+    number = min(most, len(tasks))
     if number <= 1:
         for task in tasks:
             work(task)
@@ -57,7 +57,7 @@ def for_each(tasks: Sequence[Task], work: Callable[[Task], object]) -> None:
         while (index := next(taken)) < len(tasks):
             work(tasks[index])
 
-    others = [_pool(_threads).submit(copy_context().run, worker) for _ in range(number - 1)]
+    others = [_pool(most).submit(copy_context().run, worker) for _ in range(number - 1)]
     try:
         worker()
     finally:
@@ -83,11 +83,16 @@ class _SingleThreadedBlas:
     """BLAS on one thread while anyone is inside; what it was before is restored when the last one leaves."""
 
     def __init__(self) -> None:
+        self.start_again()
+
+    def start_again(self) -> None:
+        """Nobody is inside, as in a new process."""
         self._lock, self._inside = Lock(), 0
 
     def __enter__(self) -> None:
         with self._lock:
             if not self._inside:
+                _take_over()
                 self._limit = _controller().limit(limits=1, user_api="blas")
             self._inside += 1
 
@@ -95,13 +100,26 @@ class _SingleThreadedBlas:
         with self._lock:
             self._inside -= 1
             if not self._inside:
+                _take_over()
                 self._limit.restore_original_limits()
+                _take_over()
+
+
+def _take_over() -> None:
+    """Let any thread set OpenBLAS's number of threads, which the first one to do so else keeps to itself."""
+    release = getattr(threadpoolctl.OpenBLASController, "clear_controlling_thread", None)
+    if release is not None:
+        release(force=True)
 
 
 @cache
-def _controller() -> ThreadpoolController:
-    return ThreadpoolController()
+def _controller() -> threadpoolctl.ThreadpoolController:
+    return threadpoolctl.ThreadpoolController()
 
 
 single_threaded_blas = _SingleThreadedBlas()
 """A context manager: products inside run on one thread each, whichever thread calls them."""
+
+if hasattr(os, "register_at_fork"):  # a child has none of its parent's threads
+    os.register_at_fork(after_in_child=_pool.cache_clear)
+    os.register_at_fork(after_in_child=single_threaded_blas.start_again)
