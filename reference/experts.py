@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from reference.activations import chunks
 from reference.config import MoEConfig
 from reference.ffn import FfnCache, ffn_backward, ffn_forward
+from reference.memory import empty, empty_like
 from reference.tally import Array
 from reference.threads import for_each, scratch
 
@@ -65,7 +66,7 @@ def experts_forward(
 ) -> tuple[Array, FfnCache]:
     """y [R, H] in sorted order, each choice's expert applied to its sub-token; w_in [X, H, 2F], w_out [X, F, H]."""
     cache = FfnCache.empty(len(where.order), w_out.shape[1], config.gated, x_NH.dtype)
-    y_RH = np.empty((len(where.order), x_NH.shape[1]), x_NH.dtype)
+    y_RH = empty((len(where.order), x_NH.shape[1]), x_NH.dtype)
 
     def work(piece: Piece) -> None:
         rows = slice(piece.start, piece.stop)
@@ -90,7 +91,7 @@ def experts_backward(
 
     dy [N, H] is the gradient of the sum over its choices of gate * y for each sub-token.
     """
-    dx_RH, dw_in, dw_out = np.empty_like(y_RH), np.empty_like(w_in), np.empty_like(w_out)
+    dx_RH, dw_in, dw_out = empty_like(y_RH), empty_like(w_in), empty_like(w_out)
     dw_in[where.idle], dw_out[where.idle] = 0, 0
     gates_R = None if gates_Nk is None else gates_Nk.ravel()[where.order]
     dgates_R = None if gates_R is None else np.empty_like(gates_R)

@@ -9,6 +9,7 @@ import numpy as np
 
 from reference.activations import hidden_backward, hidden_forward
 from reference.config import MoEConfig
+from reference.memory import empty
 from reference.tally import Array, product
 from reference.threads import scratch
 
@@ -23,7 +24,7 @@ class FfnCache:
     @classmethod
     def empty(cls, n: int, F: int, gated: bool, dtype: np.dtype) -> "FfnCache":
         """Room for n rows, to be filled in by rows."""
-        return cls(np.empty((2 if gated else 1, n, F), dtype), np.empty((n, F), dtype))
+        return cls(empty((2 if gated else 1, n, F), dtype), empty((n, F), dtype))
 
     def __getitem__(self, rows: slice) -> "FfnCache":
         return FfnCache(self.slopes[:, rows], self.hidden[rows])

@@ -23,6 +23,7 @@ from reference.check import (
 from reference.config import MoEConfig
 from reference.experts import Dispatch, combined, dispatch, experts_backward, experts_forward
 from reference.ffn import FfnCache, ffn_forward
+from reference.memory import empty, empty_like
 from reference.router import Routing, route_backward, route_forward
 from reference.tally import Array, product
 from reference.threads import for_each, single_threaded_blas
@@ -118,7 +119,7 @@ def _enter(
 ) -> tuple[Array, Routing | None]:
     """Head layer and router: sub [T, L] and the routing of its sub-tokens."""
     T, N, E, k = len(x), len(x) * config.heads, config.num_experts, config.top_k
-    sub = np.empty((T, config.d_latent), x.dtype) if config.head_layer else x
+    sub = empty((T, config.d_latent), x.dtype) if config.head_layer else x
     routing = Routing.empty(N, E, k, x.dtype) if config.routed else None
 
     def work(tokens: slice) -> None:
@@ -126,7 +127,7 @@ def _enter(
             product("head", "forward", x[tokens], params["head"], out=sub[tokens])
         if routing is not None:
             rows = _sub_tokens(tokens, config)
-            logits = np.empty((rows.stop - rows.start, E), x.dtype)
+            logits = empty((rows.stop - rows.start, E), x.dtype)
             for seen, router, its in _routers(params["router"], x[tokens], sub[tokens], logits, config):
                 product("router", "forward", seen, router, out=its)
             routing[rows] = route_forward(logits, k, config.renormalize, None if chosen is None else chosen[rows])
@@ -140,8 +141,8 @@ def _enter_backward(
 ) -> tuple[Array, Array | None]:
     """dsub [T, L] and dlogits [N, E]; adds what comes through head layer and router to dx."""
     config, routing = cache.config, cache.routing
-    dsub = np.empty_like(cache.sub)
-    dlogits = None if routing is None else np.empty_like(routing.probabilities)
+    dsub = empty_like(cache.sub)
+    dlogits = None if routing is None else empty_like(routing.probabilities)
 
     def work(tokens: slice) -> None:
         rows = _sub_tokens(tokens, config)
@@ -167,11 +168,11 @@ def _leave(
 ) -> tuple[Array, Array, list[FfnCache]]:
     """Merge layer and shared experts: y [T, D], what merge saw [T, L], and the shared experts' caches."""
     T = len(x)
-    merged = np.empty((T, config.d_latent), x.dtype)
-    y = np.empty((T, config.d_model), x.dtype) if config.merge_layer else merged
+    merged = empty((T, config.d_latent), x.dtype)
+    y = empty((T, config.d_model), x.dtype) if config.merge_layer else merged
     shared = [FfnCache.empty(T, config.d_shared, config.gated, x.dtype) for _ in range(config.num_shared_experts)]
     if shared and y is merged:
-        y = np.empty_like(merged)
+        y = empty_like(merged)
 
     def work(tokens: slice) -> None:
         rows = _sub_tokens(tokens, config)
@@ -192,9 +193,9 @@ def _leave(
 def _leave_backward(params: Params, dy: Array, cache: Cache) -> tuple[Array, Array, list[Array]]:
     """dmerged [T, L], dx [T, D] through the shared experts, and dpre of each of these."""
     config = cache.config
-    dmerged = np.empty_like(cache.merged) if config.merge_layer else dy
+    dmerged = empty_like(cache.merged) if config.merge_layer else dy
     dx = np.zeros_like(cache.x)
-    dshared = [np.empty((len(dy), params["shared_in"].shape[-1]), dy.dtype) for _ in cache.shared]
+    dshared = [empty((len(dy), params["shared_in"].shape[-1]), dy.dtype) for _ in cache.shared]
 
     def work(tokens: slice) -> None:
         if config.merge_layer:
