@@ -1,8 +1,8 @@
 """The reference engine against what it cannot beat, and against PyTorch, on the paper's four layers.
 
-Each figure is a ratio of times of one run: to the machine's sgemm peak (2048^3); to a bare replay of the
-very products that the engine executed, and nothing else; to the fastest of three PyTorch layers, where
-PyTorch is installed. `--tokens 2048,8192`, `--rounds N`, `--json`.
+Each figure is a ratio of times of one run: to the machine's sgemm peak (2048^3); to a bare replay of
+exactly the products that the engine executed, on the same arrays, and nothing else; to the fastest of
+three PyTorch layers, where PyTorch is installed.
 """
 
 import argparse
@@ -12,14 +12,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass
 from importlib.util import find_spec
 from statistics import median
-from threading import local
 from time import perf_counter
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
+from numpy.typing import NDArray
 
-from reference import MoEConfig, backward, forward, init, tally
-from reference.tally import Executed
+from reference import MoEConfig, Tally, backward, forward, init, tally
+from reference.memory import release
+from reference.moe import Cache
 from reference.threads import for_each, single_threaded_blas
 
 LAYERS = {
@@ -32,7 +34,9 @@ LAYERS = {
 
 PEAK_SIZE = 2048
 
-Array = np.ndarray
+Array = NDArray[np.floating]
+Product = tuple[Array, Array, Array]
+"""The two operands of a product, and where it goes."""
 
 
 def main() -> None:
@@ -63,9 +67,7 @@ def measured(name: str, config: MoEConfig, tokens: int, rounds: int) -> dict[str
     rng = np.random.default_rng(0)
     params = init(config, rng)
     x, dy = rng.standard_normal((2, tokens, config.d_model), dtype=np.float32)
-    with tally() as counted:
-        _, cache = forward(params, x, config)
-        backward(params, dy, cache, config)
+    counted, replayed, cache = recorded(params, x, dy, config)
     kept = 2 * nbytes(params) + nbytes(cache)  # parameters, as large gradients, and activations
 
     def both() -> None:
@@ -74,7 +76,7 @@ def measured(name: str, config: MoEConfig, tokens: int, rounds: int) -> dict[str
 
     actions: dict[str, Callable[[], object]] = {
         "peak": sgemm_peak(),
-        "replay": replay(counted.rows),
+        "replay": replay(replayed),
         "forward": lambda: forward(params, x, config),
         "backward": lambda: backward(params, dy, cache, config),
         "both": both,
@@ -97,7 +99,7 @@ def measured(name: str, config: MoEConfig, tokens: int, rounds: int) -> dict[str
         "of_replay": seconds["replay"] / seconds["both"],
         "of_peak": counted.flops() / seconds["both"] / peak,
         "times_fastest_torch": min(torch_seconds.values()) / seconds["both"] if torch_seconds else None,
-        "peak_bytes_over_kept": peak_bytes(both, params) / kept,
+        "peak_bytes_over_kept": peak_bytes(both, params, x) / kept,
     }
 
 
@@ -119,23 +121,29 @@ def sgemm_peak() -> Callable[[], object]:
     return lambda: np.matmul(a, b, out=out)
 
 
-def replay(rows: list[Executed]) -> Callable[[], object]:
-    """The same products and nothing else: same sizes, same threads, the operands always at hand."""
-    rows = sorted(rows, key=lambda row: -row.m * row.n * row.k)
-    rng = np.random.default_rng(0)
-    left = rng.standard_normal(max(row.m * row.k for row in rows), dtype=np.float32)
-    right = rng.standard_normal(max(row.k * row.n for row in rows), dtype=np.float32)
-    largest, mine = max(row.m * row.n for row in rows), local()
+def recorded(params: dict[str, Array], x: Array, dy: Array, config: MoEConfig) -> tuple[Tally, list[Product], Cache]:
+    """The tally of a forward and backward, the arrays of each product, largest first, and the cache."""
+    products: list[Product] = []
+    matmul = np.matmul
 
-    def one(row: Executed) -> None:
-        if not hasattr(mine, "out"):
-            mine.out = np.empty(largest, np.float32)
-        a, b = left[: row.m * row.k].reshape(row.m, row.k), right[: row.k * row.n].reshape(row.k, row.n)
-        np.matmul(a, b, out=mine.out[: row.m * row.n].reshape(row.m, row.n))
+    def recording(a: Array, b: Array, out: Array | None = None) -> Array:
+        product: Array = matmul(a, b, out=out)
+        products.append((a, b, product))
+        return product
+
+    with tally() as counted, patch("numpy.matmul", recording):
+        _, cache = forward(params, x, config)
+        backward(params, dy, cache, config)
+    products.sort(key=lambda product: -product[0].size * product[1].shape[1])
+    return counted, products, cache
+
+
+def replay(products: list[Product]) -> Callable[[], object]:
+    """The same products and nothing else, on the same arrays and threads."""
 
     def run() -> None:
         with single_threaded_blas:
-            for_each(rows, one)
+            for_each(products, lambda product: np.matmul(product[0], product[1], out=product[2]))
 
     return run
 
@@ -176,12 +184,13 @@ def nbytes(thing: Any) -> int:
     return sum(array.nbytes for array in found.values())
 
 
-def peak_bytes(action: Callable[[], object], params: dict[str, Array]) -> int:
+def peak_bytes(action: Callable[[], object], params: dict[str, Array], x: Array) -> int:
     """The most memory that arrays took at once while `action` ran, the parameters included."""
+    release()
     tracemalloc.start()
     try:
         action()
-        return tracemalloc.get_traced_memory()[1] + nbytes(params)
+        return tracemalloc.get_traced_memory()[1] + nbytes(params) + x.nbytes
     finally:
         tracemalloc.stop()
 

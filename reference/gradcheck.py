@@ -8,8 +8,11 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.random import Generator
+from numpy.typing import NDArray
 
 from reference.tally import Array
+
+Sides = NDArray[np.bool_]
 
 STEPS = (1e-5, 1e-6, 1e-7, 1e-8)
 """Lengths of the step, the first whose ends lie on the same side of every kink being taken."""
@@ -19,7 +22,7 @@ class Evaluated(NamedTuple):
     """The value of a function, and on which side of each of its kinks it was evaluated."""
 
     value: float
-    sides: Array | None = None
+    sides: Sides | None = None
 
 
 def gradient_errors(
@@ -58,5 +61,5 @@ def _at(f: Callable[[], Evaluated], array: Array, before: Array, direction: Arra
     return f()
 
 
-def _same(one: Array | None, other: Array | None) -> bool:
+def _same(one: Sides | None, other: Sides | None) -> bool:
     return one is other or (one is not None and other is not None and np.array_equal(one, other))

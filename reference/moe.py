@@ -29,7 +29,7 @@ from reference.tally import Array, product
 from reference.threads import for_each, single_threaded_blas
 from reference.weights import WeightGradient, weight_gradients
 
-BLOCK = 512
+BLOCK = 1024
 """Tokens that one task takes."""
 
 Params = Mapping[str, Array]
@@ -49,7 +49,7 @@ class Cache:
     merged: Array  # [T, L]
     shared: list[FfnCache]
 
-    def sides(self) -> Array | None:
+    def sides(self) -> NDArray[np.bool_] | None:
         """On which side of each kink of the activation the units were; None if it has no kink."""
         if self.config.activation != "relu":
             return None

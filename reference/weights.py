@@ -8,10 +8,10 @@ import numpy as np
 from reference.tally import Array, product
 from reference.threads import for_each
 
-LEAST_ROWS = 1024
+LEAST_ROWS = 2048
 """Rows that a piece has at least."""
 
-MOST_PIECES = 8
+MOST_PIECES = 4
 
 
 class WeightGradient(NamedTuple):
