@@ -30,7 +30,7 @@ _threads: ContextVar[int | None] = ContextVar("threads", default=None)
 
 @contextmanager
 def threads(number: int) -> Iterator[None]:
-    """Use so many threads within; by default it is one for each core this process may use."""
+    """Let layers called within, by this thread, use so many threads; by default one for each core available."""
     token = _threads.set(number)
     try:
         yield

@@ -1,5 +1,7 @@
 """The `parity` command. Each subcommand is imported when it is called, so that starting stays fast."""
 
+import os
+import sys
 from errno import EPIPE
 from importlib import import_module
 from typing import Any
@@ -47,6 +49,8 @@ class _Commands(click.Group):
         except OSError as error:
             if error.errno == EPIPE:  # the reader has gone, and click leaves quietly
                 raise
+            # What is still buffered must not fail once more, and change the exit status, as Python ends.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.__stdout__.fileno() if sys.__stdout__ else 1)
             raise click.ClickException(f"the result cannot be written: {error.strerror}") from None
 
 

@@ -177,10 +177,11 @@ def test_blas_keeps_its_number_of_threads_whichever_of_two_layers_at_once_ends_f
         return multiply(*args, **options)
 
     def run() -> None:
-        forward(call.params, call.x, CONFIG)
+        with threads(1):
+            forward(call.params, call.x, CONFIG)
         ended[current_thread().name].set()
 
-    with blas_of_the_process_on(3) as before, pytest.MonkeyPatch.context() as patch, threads(1):
+    with blas_of_the_process_on(3) as before, pytest.MonkeyPatch.context() as patch:
         patch.setattr(np, "matmul", in_order)
         workers = {name: Thread(target=run, name=name) for name in inside}
         for name, worker in workers.items():  # the one enters before the other
