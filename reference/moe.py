@@ -252,8 +252,8 @@ def _experts_chosen(routing: Routing | None, tokens: int, config: MoEConfig) -> 
 
 def _pooled(params: Params, config: MoEConfig) -> tuple[Array, Array]:
     """w_in [X, H, 2F] and w_out [X, F, H] of the experts of all pools."""
-    experts = config.pools * config.num_experts
-    return tuple(params[name].reshape(experts, *params[name].shape[-2:]) for name in ("w_in", "w_out"))  # type: ignore[return-value]
+    experts, w_in, w_out = config.pools * config.num_experts, params["w_in"], params["w_out"]
+    return w_in.reshape(experts, *w_in.shape[-2:]), w_out.reshape(experts, *w_out.shape[-2:])
 
 
 def _blocks(tokens: int) -> list[slice]:
