@@ -8,8 +8,10 @@ from hypothesis import strategies as st
 
 from parity import Constraints, MoELayer, RawTarget, SolveResult, solve
 from parity.search import Prefer
+from parity.solve import Solution
 
 CONVENTIONS = ("paper", "matmul", "scalar")
+WITHOUT_ROUTER = ("paper", "scalar")
 WHOLE_FRONT = 10**9
 """A limit that no Pareto front here reaches."""
 
@@ -58,6 +60,10 @@ def inherited(baseline: MoELayer | RawTarget) -> dict[str, Any]:
         if baseline.heads > 1 or baseline.head_layer or baseline.merge_layer:
             names += ["d_latent", "head_layer", "merge_layer", "router_input", "expert_pool"]
     return {name: getattr(baseline, name) for name in names}
+
+
+def larger_error(found: Solution) -> Fraction:
+    return max(abs(found.flops_error), abs(found.params_error))
 
 
 def divisors(number: int) -> list[int]:

@@ -87,10 +87,10 @@ def test_the_expectation_is_what_counting_every_choice_gives() -> None:
 def test_a_layer_is_frozen_and_its_fields_are_checked() -> None:
     layer = smoe(768, 2048, 8)
     with pytest.raises(FrozenInstanceError):
-        layer.d_model = 3  # type: ignore[misc]
+        layer.d_model = 3  # type: ignore[misc]  # what must fail
     for wrong in (0, -1, 2.0, "8", True, None):
         with pytest.raises(InputError, match="num_experts"):
-            MoELayer(d_model=768, d_expert=2048, num_experts=wrong, top_k=1)  # type: ignore[arg-type]
+            MoELayer(d_model=768, d_expert=2048, num_experts=wrong, top_k=1)  # type: ignore[arg-type]  # what must fail
     with pytest.raises(InputError, match="granularity=3"):
         fine_grained(768, 2048, 8, granularity=3)
     with pytest.raises(InputError, match="beta=1/7"):

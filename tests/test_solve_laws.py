@@ -1,9 +1,8 @@
-"""Theorems about `solve` that need no search: fixed points, scaling, the exact solution, constraints, size."""
+"""Theorems about `solve` that need no search: fixed points, scaling, the exact solution, size."""
 
 from dataclasses import replace
 from decimal import Decimal, localcontext
 from fractions import Fraction
-from math import inf
 from typing import Any
 
 import pytest
@@ -15,12 +14,10 @@ from parity.cost import cost_of
 from parity.exact import Point
 from parity.ledger import dimensions
 from parity.search import Prefer
-from parity.solve import Solution
-from tests.strategies import Question, divisors, layers, questions
+from tests.strategies import WITHOUT_ROUTER, Question, divisors, larger_error, layers, questions
 
 PAPER_SMOE = MoELayer(d_model=768, d_expert=2048, num_experts=8, top_k=1)
 LARGEST = 2**63 - 1
-WITHOUT_ROUTER = ("paper", "scalar")
 
 many = settings(max_examples=150)
 some = settings(max_examples=60)
@@ -224,63 +221,6 @@ def test_fixing_both_unknowns_or_fewer_experts_than_top_k_is_wrong_input(
         solve(layer, heads=1, top_k=1, num_experts=number, d_expert=width)
     with pytest.raises(InputError, match=f"top_k={number + 1}.*num_experts={number}"):
         solve(layer, heads=1, top_k=number + 1, num_experts=number)
-
-
-comparable = questions(prefers=("balanced",)) | questions(conventions=WITHOUT_ROUTER)
-"""Where fewer pairs are never a better choice. By FLOPs with the router, a constraint pairs a width anew."""
-
-
-def larger_error(found: Solution) -> Fraction:
-    return max(abs(found.flops_error), abs(found.params_error))
-
-
-def best_errors(question: Question, **changed: Any) -> tuple[float | Fraction, ...]:
-    """The errors of the best in order of preference under changed constraints; infinite where nothing is feasible."""
-    try:
-        best = replace(question, constraints=replace(question.constraints, **changed)).solve(limit=1).best
-    except InfeasibleError:
-        return inf, inf
-    errors = abs(best.flops_error), abs(best.params_error)
-    return (larger_error(best), sum(errors)) if question.prefer == "balanced" else errors
-
-
-@many
-@given(comparable, st.sampled_from(("experts_multiple_of", "d_expert_multiple_of", "ep", "tp")), st.integers(2, 4))
-def test_a_coarser_multiple_never_improves_the_best(question: Question, name: str, factor: int) -> None:
-    coarser = {name: getattr(question.constraints, name) * factor}
-    assert best_errors(question, **coarser) >= best_errors(question)
-
-
-@many
-@given(comparable, st.integers(1, 24), st.fractions(0, Fraction(1, 4)))
-def test_a_bound_never_improves_the_best(question: Question, max_experts: int, tolerance: Fraction) -> None:
-    free = best_errors(question, max_experts=None, tolerance=None)
-    assert best_errors(question, max_experts=max_experts, tolerance=None) >= free
-    assert best_errors(question, max_experts=None, tolerance=tolerance) >= free
-
-
-@some
-@given(questions(prefers=("balanced",)), st.fractions(0, Fraction(99, 100)))
-def test_the_larger_error_of_the_balanced_best_is_the_least_tolerance(question: Question, share: Fraction) -> None:
-    larger, both = best_errors(question, tolerance=None)
-    assume(0 < larger < inf)
-    assert best_errors(question, tolerance=larger) == (larger, both)
-    assert best_errors(question, tolerance=share * Fraction(larger)) == (inf, inf)
-
-
-@pytest.mark.parametrize(
-    ("profile", "multiple"), [("none", 1), ("bf16", 8), ("fp8", 16), ("mxfp8", 32), ("tile128", 128)]
-)
-@pytest.mark.parametrize("convention", ["paper", "matmul", "scalar"])
-def test_the_largest_published_layer_is_solved_for_every_profile(profile: str, multiple: int, convention: str) -> None:
-    largest = MoELayer(d_model=7168, d_expert=2048, num_experts=384, top_k=8)
-    constraints = Constraints(profile=profile, ep=64, tp=2)
-    result = solve(largest, heads=8, top_k=8, convention=convention, constraints=constraints)
-    assert result.optimal
-    for found in result.solutions:
-        assert found.design.num_experts % 64 == 0
-        assert found.design.d_expert % (2 * multiple) == 0
-        assert found.design.d_sub_token % multiple == 0
 
 
 huge = st.integers(LARGEST - 9, LARGEST) | st.integers(1, LARGEST) | st.integers(1, 99)
