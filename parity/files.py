@@ -4,8 +4,10 @@ import json
 import os
 import stat
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from parity.design import shown
 from parity.errors import InputError
@@ -55,7 +57,18 @@ def _no_constant(text: str) -> None:
 
 
 def write_whole(path: str, data: bytes) -> None:
-    """Write beside `path` and rename, so that the file is the old one or the new one, whole.
+    """Write `path` whole or not at all.
+
+    Raises:
+        InputError: it cannot be written there.
+    """
+    with whole_file(path) as file:
+        file.write(data)
+
+
+@contextmanager
+def whole_file(path: str) -> Iterator[BinaryIO]:
+    """A file to write beside `path`, renamed at the end, so that the file is the old one or the new one, whole.
 
     Raises:
         InputError: it cannot be written there.
@@ -68,7 +81,7 @@ def write_whole(path: str, data: bytes) -> None:
         descriptor, beside = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name[:32]}.")
         try:
             with os.fdopen(descriptor, "wb") as file:
-                file.write(data)
+                yield file
             os.chmod(beside, mode)
             os.replace(beside, target)
         except BaseException:

@@ -13,7 +13,7 @@ from parity.design import MoELayer, shown
 from parity.errors import InputError
 from parity.exact import ExactSolution
 from parity.infeasible import check_always, infeasible
-from parity.lattice import Lattice
+from parity.lattice import Lattice, Target
 from parity.problem import Problem, RawTarget, state
 from parity.proof import proof
 from parity.search import Prefer, Search, search
@@ -27,6 +27,17 @@ class Solution:
     cost: Cost
     flops_error: Fraction
     params_error: Fraction
+
+    @classmethod
+    def of(cls, design: MoELayer, convention: Convention, target: Target) -> "Solution":
+        """The design against the target."""
+        priced = cost(design, convention)
+        return cls(
+            design,
+            priced,
+            Fraction(priced.flops_per_token - target.flops_per_token, target.flops_per_token),
+            Fraction(priced.params - target.params, target.params),
+        )
 
 
 @dataclass(frozen=True)
@@ -104,14 +115,7 @@ def solve(
 
 
 def _solution(problem: Problem, d_expert: int, num_experts: int) -> Solution:
-    design = problem.design(d_expert, num_experts)
-    priced, target = cost(design, problem.convention), problem.target
-    return Solution(
-        design,
-        priced,
-        Fraction(priced.flops_per_token - target.flops_per_token, target.flops_per_token),
-        Fraction(priced.params - target.params, target.params),
-    )
+    return Solution.of(problem.design(d_expert, num_experts), problem.convention, problem.target)
 
 
 def _search(problem: Problem, limit: int) -> tuple[Lattice, Search]:

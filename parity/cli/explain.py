@@ -5,12 +5,13 @@ from typing import Any
 import click
 
 from parity.cli.options import convention_option, emit, output_options
-from parity.cli.problem import field_options, target_options, with_target
+from parity.cli.problem import shape_options, switch_options, target_options, with_target
 
 
 @click.command("explain")
 @target_options
-@field_options
+@shape_options
+@switch_options
 @convention_option
 @output_options
 def command(form: str, output: str | None, **given: Any) -> None:

@@ -17,6 +17,7 @@ COMMANDS = {
     "explain": "Derive the matching design, in symbols and then in numbers.",
     "models": "List the built-in designs.",
     "solve": "Find the design that matches a baseline in FLOPs and parameters.",
+    "sweep": "List every design at parity inside ranges, and the frontier among them.",
     "verify": "Execute a design and hold the cost model against what was executed.",
 }
 

@@ -1,5 +1,6 @@
 """Option types and groups of options that several commands share."""
 
+import os
 import sys
 from collections.abc import Callable
 from fractions import Fraction
@@ -12,9 +13,13 @@ from parity.conventions import CONVENTIONS
 from parity.design import MoELayer, shown
 from parity.errors import InputError
 from parity.files import write_whole
+from parity.ranges import Ranges
 from parity.ref import parse_integer, resolve
 from parity.report.formats import FORMATS, to_text
 from parity.report.model import WIDTH, Report
+
+ENDINGS = {".md": "markdown", ".tex": "latex", ".txt": "table"}
+"""Endings of files that are not the name of their format."""
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -61,6 +66,34 @@ class Percent(click.ParamType[Fraction]):
         )
 
 
+class Among(click.ParamType[Ranges]):
+    """A set of integers of at least `least`: `1,2,4` or `1-16`."""
+
+    name = "ranges"
+
+    def __init__(self, least: int = 1) -> None:
+        self.least = least
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Ranges:
+        """Parse the set."""
+        if isinstance(value, Ranges):
+            return value
+        try:
+            return Ranges.of(param.name or "value" if param else "value", value, self.least)
+        except InputError as error:
+            raise click.BadParameter(str(error), ctx, param) from None
+
+
+class Words(click.ParamType[tuple[str, ...]]):
+    """Words with commas between them."""
+
+    name = "words"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, ...]:
+        """Split them."""
+        return value if isinstance(value, tuple) else tuple(word.strip() for word in value.split(","))
+
+
 class Ref(click.ParamType[Named]):
     """A design reference."""
 
@@ -93,18 +126,27 @@ def convention_option(command: Command) -> Command:
     )(command)
 
 
-def output_options(command: Command) -> Command:
-    """--format and --output."""
+def output_options(command: Command, also: tuple[str, ...] = ()) -> Command:
+    """--format, whose choices are FORMATS and what is `also` possible, and --output."""
+    forms = (*FORMATS, *also)
+
+    def by_ending(ctx: click.Context, _param: click.Parameter, given: str | None) -> str:
+        ending = os.path.splitext(ctx.params["output"] or "")[1].lower()
+        meant = ENDINGS.get(ending, ending[1:])
+        return given or (meant if meant in forms else "table")
+
     command = click.option(
-        "--output", metavar="FILE", help="Write the result to FILE, whole or not at all, instead of printing it."
-    )(command)
-    return click.option(
         "--format",
         "form",
-        type=click.Choice(list(FORMATS)),
-        default="table",
-        show_default=True,
-        help="Form of the result.",
+        type=click.Choice(forms),
+        callback=by_ending,
+        help="Form of the result.  [default: what the ending of FILE says, else table]",
+    )(command)
+    return click.option(
+        "--output",
+        metavar="FILE",
+        is_eager=True,
+        help="Write the result to FILE, whole or not at all, instead of printing it.",
     )(command)
 
 

@@ -20,20 +20,23 @@ _TARGET = [
     click.option("--baseline", type=Ref(), help=f"The design to match.  [default: {DEFAULT_BASELINE}]"),
     click.option("--target-flops", type=Integer(), help="Instead of a baseline: forward FLOPs per token to match."),
     click.option("--target-params", type=Integer(), help="Instead of a baseline: parameters to match."),
-    click.option("--heads", type=Integer(), required=True, help="Sub-tokens per token."),
-    click.option("--topk", "top_k", type=Integer(), required=True, help="Experts per sub-token."),
+    click.option("--d-model", type=Integer(), help="Width of a token."),
 ]
 
-_FIELDS = [
-    click.option("--d-model", type=Integer(), help="Width of a token."),
+_SHAPE = [
+    click.option("--heads", type=Integer(), required=True, help="Sub-tokens per token."),
+    click.option("--topk", "top_k", type=Integer(), required=True, help="Experts per sub-token."),
     click.option("--d-latent", type=Integer(), help="Width between head and merge layers."),
-    click.option("--gated/--ungated", default=None, help="Experts of three matrices or of two."),
     click.option("--num-shared-experts", type=Integer(0), help="Always-on experts on the full token."),
     click.option("--d-shared", type=Integer(0), help="Width of one shared expert."),
+    click.option("--expert-pool", type=click.Choice(CHOICES["expert_pool"]), help="One pool, or one for each head."),
+]
+
+_SWITCHES = [
+    click.option("--gated/--ungated", default=None, help="Experts of three matrices or of two."),
     click.option("--head-layer/--no-head-layer", default=None, help="Whether tokens are projected before the split."),
     click.option("--merge-layer/--no-merge-layer", default=None, help="Whether sub-tokens are projected back."),
     click.option("--router-input", type=click.Choice(CHOICES["router_input"]), help="What the router sees."),
-    click.option("--expert-pool", type=click.Choice(CHOICES["expert_pool"]), help="One pool, or one for each head."),
 ]
 
 _CONSTRAINTS = [
@@ -63,10 +66,13 @@ def _all_of(options: list[_Function]) -> Callable[[_Function], _Function]:
 
 
 target_options = _all_of(_TARGET)
-"""What to match, and the heads and top-k to match it with."""
+"""What to match."""
 
-field_options = _all_of(_FIELDS)
-"""A flag for each other field of the design."""
+shape_options = _all_of(_SHAPE)
+"""Flags for the numbers of the design other than its unknowns, heads and top-k among them."""
+
+switch_options = _all_of(_SWITCHES)
+"""Flags for what the design has and has not."""
 
 constraint_options = _all_of(_CONSTRAINTS)
 """A flag for each constraint."""

@@ -5,16 +5,24 @@ from typing import Any
 import click
 
 from parity.cli.options import Integer, convention_option, output_options, show
-from parity.cli.problem import constraint_options, field_options, target_options, with_constraints, with_target
+from parity.cli.problem import (
+    constraint_options,
+    shape_options,
+    switch_options,
+    target_options,
+    with_constraints,
+    with_target,
+)
 from parity.report.solve import solve_report
 from parity.solve import solve
 
 
 @click.command("solve")
 @target_options
+@shape_options
 @click.option("--num-experts", type=Integer(), help="Fix the number of experts and solve for d_expert.")
 @click.option("--d-expert", type=Integer(), help="Fix d_expert and solve for the number of experts.")
-@field_options
+@switch_options
 @constraint_options
 @click.option(
     "--prefer",

@@ -2,9 +2,11 @@
 
 from typing import Any
 
+from parity.conventions import Convention
 from parity.cost import cost
 from parity.design import MoELayer
 from parity.exact import ExactSolution, Point
+from parity.problem import RawTarget
 from parity.report.model import Cell, Report, Share, Table
 from parity.solve import Solution, SolveResult
 from parity.text import decimal, number
@@ -47,15 +49,18 @@ def solution_data(solution: Solution) -> dict[str, Any]:
     }
 
 
+def baseline_data(baseline: MoELayer | RawTarget, convention: Convention) -> dict[str, Any]:
+    """The `baseline` field."""
+    if isinstance(baseline, MoELayer):
+        return {"design": baseline.to_dict(), "cost": cost(baseline, convention).totals()}
+    raw = {"flops_per_token": baseline.flops_per_token, "params": baseline.params, "active_params": None}
+    return {"design": None, "cost": raw}
+
+
 def _data(result: SolveResult) -> dict[str, Any]:
     problem = result.problem
-    layer = problem.baseline if isinstance(problem.baseline, MoELayer) else None
-    raw = {"flops_per_token": problem.target.flops_per_token, "params": problem.target.params, "active_params": None}
     data = {
-        "baseline": {
-            "design": layer.to_dict() if layer else None,
-            "cost": cost(layer, problem.convention).totals() if layer else raw,
-        },
+        "baseline": baseline_data(problem.baseline, problem.convention),
         "convention": problem.convention.name,
         "prefer": problem.prefer,
         **exact_data(result.exact),
