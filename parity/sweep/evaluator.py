@@ -88,11 +88,16 @@ def errors(costs: Costs, target: Target) -> tuple[NDArray[np.float64], NDArray[n
     flops_error, params_error = np.empty(len(costs.params)), np.empty(len(costs.params))
 
     def fill(part: slice) -> None:
-        flops_error[part] = (costs.flops_per_token[part] - target.flops_per_token) / target.flops_per_token
-        params_error[part] = (costs.params[part] - target.params) / target.params
+        flops_error[part] = less(costs.flops_per_token[part], target.flops_per_token) / target.flops_per_token
+        params_error[part] = less(costs.params[part], target.params) / target.params
 
     _in_blocks(len(costs.params), fill)
     return flops_error, params_error
+
+
+def less(column: Integers, value: int) -> Integers:
+    """The column less an integer of any size."""
+    return (column if abs(value) < SAFE else column.astype(np.object_)) - value
 
 
 def dimensions_of(template: MoELayer, columns: Columns) -> Dimensions:

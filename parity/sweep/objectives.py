@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from parity.design import MoELayer, shown
 from parity.errors import InputError
 from parity.lattice import Target
-from parity.sweep.evaluator import Columns, Costs, evaluate
+from parity.sweep.evaluator import Columns, Costs, evaluate, less
 from parity.sweep.front import Objective, Ratio
 
 
@@ -35,9 +35,9 @@ def _router_share(designs: Evaluated) -> Ratio:
 
 QUANTITIES: Mapping[str, Quantity] = {
     "flops_error": Quantity(
-        "|FLOPs error|", lambda designs: abs(designs.costs.flops_per_token - designs.target.flops_per_token)
+        "|FLOPs error|", lambda designs: abs(less(designs.costs.flops_per_token, designs.target.flops_per_token))
     ),
-    "params_error": Quantity("|parameter error|", lambda designs: abs(designs.costs.params - designs.target.params)),
+    "params_error": Quantity("|parameter error|", lambda designs: abs(less(designs.costs.params, designs.target.params))),
     "flops": Quantity("forward FLOPs per token", lambda designs: designs.costs.flops_per_token),
     "params": Quantity("parameters", lambda designs: designs.costs.params),
     "active_params": Quantity("parameters that a token can reach", lambda designs: designs.costs.active_params),

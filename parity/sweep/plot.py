@@ -14,11 +14,13 @@ from parity.solve import Solution
 from parity.sweep.evaluator import Columns, evaluate
 from parity.sweep.front import Ratio
 from parity.sweep.objectives import BOTH_ERRORS, QUANTITIES, Evaluated
-from parity.sweep.result import Frontier, SweepResult
+from parity.text import counted
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+    from parity.sweep.result import Frontier, SweepResult
 
 SHAPES = "osv^D<>p*hXP"
 """Markers for numbers of heads, in turn."""
@@ -26,7 +28,7 @@ FARTHEST = 0.1
 """A design of the paper whose costs are further from the baseline than this share of it is of another comparison."""
 
 
-def figure(result: SweepResult) -> "Figure":
+def figure(result: "SweepResult") -> "Figure":
     """The frontier over two objectives, the frontiers of the groups, the baseline, the best and the paper's designs.
 
     Raises:
@@ -58,7 +60,7 @@ def figure(result: SweepResult) -> "Figure":
     return drawn
 
 
-def _draw_groups(axes: "Axes", result: SweepResult, names: Sequence[str]) -> None:
+def _draw_groups(axes: "Axes", result: "SweepResult", names: Sequence[str]) -> None:
     """The frontier of each heads, top-k and pool: one marker for each number of heads, darker with fewer."""
     from matplotlib import colormaps
 
@@ -72,11 +74,11 @@ def _draw_groups(axes: "Axes", result: SweepResult, names: Sequence[str]) -> Non
             color=colormaps["viridis"](0.9 * number / max(1, len(by_heads) - 1)),
             markersize=5,
             linestyle="none",
-            label=f"frontiers with {_counted(heads, 'head')}" if number < len(SHAPES) else None,
+            label=f"frontiers with {counted(heads, 'head')}" if number < len(SHAPES) else None,
         )
 
 
-def _draw_named(axes: "Axes", result: SweepResult, names: Sequence[str]) -> None:
+def _draw_named(axes: "Axes", result: "SweepResult", names: Sequence[str]) -> None:
     """A letter at each design that people know, and what it stands for in the legend."""
     at: dict[tuple[float, float], list[str]] = {}
     for label, design in _named(result):
@@ -96,15 +98,15 @@ def _draw_named(axes: "Axes", result: SweepResult, names: Sequence[str]) -> None
         axes.plot(*place, "o", color="white", markeredgecolor="black", markersize=14, linestyle="none", zorder=4)
 
 
-def _named(result: SweepResult) -> Iterator[tuple[str, MoELayer]]:
+def _named(result: "SweepResult") -> Iterator[tuple[str, MoELayer]]:
     """The baseline, the best, and the paper's designs that come near the baseline's costs."""
     baseline = result.space.baseline
     if isinstance(baseline, MoELayer):
         yield "baseline", baseline
     for best in result.frontier[:1]:
         x = best.design
-        experts = f"{_counted(x.num_experts, 'expert')} of width {x.d_expert:,}"
-        yield f"best: {_counted(x.heads, 'head')}, top-{x.top_k},\n{experts}", x
+        experts = f"{counted(x.num_experts, 'expert')} of width {x.d_expert:,}"
+        yield f"best: {counted(x.heads, 'head')}, top-{x.top_k},\n{experts}", x
     for name, builtin in BUILTIN.items():
         if name.startswith("paper-") and builtin.design != baseline:
             found = Solution.of(builtin.design, result.space.rule, result.space.target)
@@ -112,7 +114,7 @@ def _named(result: SweepResult) -> Iterator[tuple[str, MoELayer]]:
                 yield name, builtin.design
 
 
-def _of_frontiers(result: SweepResult, names: Sequence[str], frontiers: Sequence[Frontier]) -> NDArray[np.float64]:
+def _of_frontiers(result: "SweepResult", names: Sequence[str], frontiers: "Sequence[Frontier]") -> NDArray[np.float64]:
     """[2, n]: two quantities of all the designs on some frontiers."""
     parts = [np.empty((2, 0))]
     for frontier in frontiers:
@@ -123,7 +125,7 @@ def _of_frontiers(result: SweepResult, names: Sequence[str], frontiers: Sequence
     return np.concatenate(parts, axis=1)
 
 
-def _values(result: SweepResult, names: Sequence[str], template: MoELayer, columns: Columns) -> NDArray[np.float64]:
+def _values(result: "SweepResult", names: Sequence[str], template: MoELayer, columns: Columns) -> NDArray[np.float64]:
     costs = evaluate(template, columns, result.space.rule)
     designs = Evaluated(template, columns, costs, result.space.target)
     rows = []
@@ -134,7 +136,7 @@ def _values(result: SweepResult, names: Sequence[str], template: MoELayer, colum
     return np.stack(rows)
 
 
-def _scale(name: str, result: SweepResult) -> float:
+def _scale(name: str, result: "SweepResult") -> float:
     target = {"flops_error": result.space.target.flops_per_token, "params_error": result.space.target.params}
     return 100 / target.get(name, 1) if _in_percent(name) else 1
 
@@ -143,10 +145,6 @@ def _in_percent(name: str) -> bool:
     return name in (*BOTH_ERRORS, "router_share")
 
 
-def _counted(number: int, what: str) -> str:
-    return f"{number:,} {what}{'s' * (number != 1)}"
-
-
-def _title(result: SweepResult) -> str:
+def _title(result: "SweepResult") -> str:
     partial = " (interrupted)" if result.partial else ""
     return f"{result.feasible:,} feasible designs, {result.space.rule.name} convention{partial}"

@@ -11,7 +11,7 @@ from parity.conventions import Convention
 from parity.design import LEAST, MoELayer
 from parity.lattice import Target
 from parity.solve import Solution
-from parity.sweep.evaluator import Integers
+from parity.sweep.evaluator import Integers, less
 from parity.sweep.front import Designs, ranks
 from parity.sweep.space import Space
 
@@ -34,7 +34,7 @@ class Frontier(Sequence[Solution]):
     def __init__(self, front: Designs, origin: Origin) -> None:
         columns = front.columns
         flops, params = origin.target.flops_per_token, origin.target.params
-        errors = (abs(columns["flops_per_token"] - flops), abs(columns["params"] - params))
+        errors = (abs(less(columns["flops_per_token"], flops)), abs(less(columns["params"], params)))
         by = (*front.objectives, *errors, *(columns[name] for name in ("num_experts", "d_expert", "heads", "top_k")))
         self.templates = origin.templates
         self.front = front.take(np.lexsort([ranks(column) for column in reversed(by)]))

@@ -46,6 +46,7 @@ def sweep(
     constraints: Constraints | None = None,
     objectives: Iterable[str] = BOTH_ERRORS,
     keep: bool = True,
+    most: int = MOST_PAIRS,
     progress: Progress = lambda *_: None,
     **fields: int | bool | str,
 ) -> SweepResult:
@@ -55,7 +56,8 @@ def sweep(
     open for the two unknowns, `d_expert` and `num_experts`. Heads that do not divide the latent width
     are passed over. `granularity` is the baseline's `d_expert` over the design's (arXiv:2402.07871),
     and those that do not divide are passed over. `fields` are other fields of the designs. With
-    `keep` the result has every design as columns. An interrupt ends the sweep with what was found.
+    `keep` the result has every design as columns. Sweeps of more than about `most` designs are
+    refused. An interrupt ends the sweep with what was found.
 
     Raises:
         InputError: a value cannot work, two do not go together, or the ranges hold too much.
@@ -74,23 +76,23 @@ def sweep(
     space = stated(baseline, ranges, expert_pool, convention, constraints or Constraints(), fields)
     found, partial = Findings(space, chosen, keep), False
     try:
-        _walk(space, found, progress)
+        _walk(space, found, most, progress)
     except KeyboardInterrupt:
         partial = True
     return found.result(partial)
 
 
-def _walk(space: Space, found: Findings, progress: Progress) -> None:
+def _walk(space: Space, found: Findings, most: int, progress: Progress) -> None:
     """Evaluate every pair that the lattice allows, family by family, and hand it on."""
     lattice = Lattice(space.limits, space.constraints.width_step, space.constraints.experts_step)
-    planned, most = [], 0.0
+    planned, bound = [], 0.0
     for family in families(space):
         boxes = boxes_around(family, space, lattice)
-        most += lattice.most_pairs(boxes)
-        if most > MOST_PAIRS:
+        bound += lattice.most_pairs(boxes)
+        if bound > most:
             raise InputError(
-                f"the ranges and the tolerance hold up to {most:.0e} designs or more: accepted are up to "
-                f"{MOST_PAIRS:.0e}, with narrower ranges, a smaller tolerance or more constraints"
+                f"the ranges and the tolerance hold up to {bound:.0e} designs or more: accepted are up to "
+                f"{most:.0e}, with narrower ranges, a smaller tolerance or more constraints"
             )
         planned.append((family, boxes, int(rows(lattice, boxes).sum())))
     total, done = sum(in_family for _, _, in_family in planned), 0

@@ -6,7 +6,7 @@ shapes that differ in numbers alone: with the same projections, router and kind 
 
 from bisect import bisect_left
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any
 
@@ -17,11 +17,13 @@ from parity.design import LARGEST_INTEGER, MoELayer
 from parity.errors import InputError
 from parity.ranges import Ranges
 from parity.sweep.evaluator import Integers, dimensions_of
-from parity.sweep.space import Space, divisors_within
+from parity.sweep.space import FEW, Space, divisors_within
 from parity.unknowns import unknowns
 
 MOST_SHAPES = 1_000_000
 """The most shapes in one sweep."""
+LARGEST_AFFORDABLE = LARGEST_INTEGER - 1
+"""Where the search for what is affordable ends: this or more."""
 SLACK = 1 + 1e-9
 """What bounds in floating point are widened by; what they admit in excess is dropped later, exactly."""
 
@@ -77,7 +79,7 @@ def _latents(space: Space, plain: MoELayer) -> Iterator[list[int]]:
     other = next((width for width in widths if width != plain.d_model), None)
     if other is not None:
         projected = space.template(d_latent=other)
-        affordable = widths.up_to(_largest_affordable(space, projected, "d_latent"))
+        affordable = widths.up_to(_largest_affordable(space, projected, "d_latent", ("head", "merge")))
         if affordable:
             _check_number("latent widths", affordable.size)
             yield [width for width in affordable if width != plain.d_model]
@@ -99,12 +101,13 @@ def _shared(space: Space, plain: MoELayer) -> Iterator[list[tuple[int, int]]]:
     if narrowest is None:
         raise InputError(f"num_shared_experts={numbers} with d_shared=0: accepted are widths of at least 1")
     some = space.template(num_shared_experts=1, d_shared=narrowest)
-    affordable = numbers.up_to(_largest_affordable(space, some, "num_shared_experts"))
+    affordable = numbers.up_to(_largest_affordable(space, some, "num_shared_experts", ("shared",)))
     pairs: list[tuple[int, int]] = []
-    widest = _largest_affordable(space, some, "d_shared")
+    widest = _largest_affordable(space, some, "d_shared", ("shared",))
     for number in affordable or ():
         # Costs grow with number times width; the one more is for what the scalar count subtracts.
-        within = widths.up_to(widest // max(number, 1) + 1)
+        bound = widest // max(number, 1) + 1 if widest < LARGEST_AFFORDABLE else LARGEST_INTEGER
+        within = widths.up_to(bound)
         if number and within:
             _check_number("shared experts of different number or width", len(pairs) + within.size)
             pairs += [(number, width) for width in within if width]
@@ -112,15 +115,15 @@ def _shared(space: Space, plain: MoELayer) -> Iterator[list[tuple[int, int]]]:
         yield pairs
 
 
-def _largest_affordable(space: Space, template: MoELayer, name: str) -> int:
-    """The largest value of the field at which what does not depend on the unknowns stays within the limits."""
-    rule = space.rule
+def _largest_affordable(space: Space, template: MoELayer, name: str, ops: tuple[str, ...]) -> int:
+    """The largest value of the field, up to a bound, at which the ops that it determines stay within the limits."""
 
     def exceeds(value: int) -> bool:
-        always = unknowns(dimensions_of(template, {name: value}), rule).always
-        return bool(always.flops_per_token > space.limits.most_flops or always.params > space.limits.most_params)
+        always = unknowns(dimensions_of(template, {name: value}), space.rule).always
+        alone = replace(always, rows=tuple(row for row in always.rows if row.op in ops))
+        return bool(alone.flops_per_token > space.limits.most_flops or alone.params > space.limits.most_params)
 
-    return bisect_left(range(1, LARGEST_INTEGER), True, key=exceeds)
+    return bisect_left(range(1, LARGEST_AFFORDABLE + 1), True, key=exceeds)
 
 
 def _heads(latents: list[int], heads: Ranges) -> Integers:
@@ -128,8 +131,12 @@ def _heads(latents: list[int], heads: Ranges) -> Integers:
     fitting = heads.up_to(max(latents))
     if fitting is None:
         return np.empty((2, 0), np.int64)
-    found = [(width, h) for width in latents for h in divisors_within(fitting, width)]
-    return np.array(found, dtype=np.int64).reshape(-1, 2).T
+    if fitting.size > FEW:
+        found = [(width, h) for width in latents for h in divisors_within(fitting, width)]
+        return np.array(found, dtype=np.int64).reshape(-1, 2).T
+    widths = np.array(latents)
+    divided = [(widths[widths % h == 0], h) for h in fitting]
+    return np.concatenate([np.stack([some, np.full(len(some), h)]) for some, h in divided], axis=1)
 
 
 class _Room:
@@ -167,12 +174,13 @@ def _with_top_k(space: Space, template: MoELayer, bases: dict[str, Integers], ro
     by_flops = (space.limits.most_flops * SLACK - sum(row.flops_per_token for row in always)) / each.flops_per_token
     by_params = (space.limits.most_params * SLACK - sum(row.params for row in always)) / each.params
     bound = min(space.top_k.highest, space.num_experts.highest, space.constraints.max_experts or LARGEST_INTEGER)
-    most = np.broadcast_to(np.minimum(np.minimum(by_flops, by_params), float(bound)), len(bases["heads"]))
+    floats_at_most = np.broadcast_to(np.minimum(by_flops, by_params), len(bases["heads"])).tolist()
+    most = [min(int(most), bound) for most in floats_at_most]
     parts = []
     for first, last in space.top_k.spans:
-        numbers = np.maximum(0, np.minimum(np.floor(most), last) - first + 1)
-        room.take(int(numbers.sum()))
-        counts = numbers.astype(np.int64)
+        numbers = [max(0, min(top_k, last) - first + 1) for top_k in most]
+        room.take(sum(numbers))
+        counts = np.array(numbers, dtype=np.int64)
         base = np.repeat(np.arange(len(counts)), counts)
         top_k = first + np.arange(len(base)) - np.repeat(np.cumsum(counts) - counts, counts)
         parts.append({name: column[base] for name, column in bases.items()} | {"top_k": top_k})
