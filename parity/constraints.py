@@ -11,6 +11,20 @@ PROFILES: Mapping[str, int] = {"none": 1, "bf16": 8, "fp8": 16, "mxfp8": 32, "ti
 """What `d_expert / tp` and the sub-token width are multiples of, for hardware to multiply them fast."""
 
 
+MEANING: Mapping[str, str] = {
+    "experts_multiple_of": "num_experts is a multiple of this.",
+    "d_expert_multiple_of": "d_expert is a multiple of this.",
+    "ep": "Expert-parallel ranks; divides num_experts.",
+    "tp": "Tensor-parallel ranks; divides d_expert.",
+    "max_experts": "The most experts (in each pool).",
+    "tolerance": "The largest |error| allowed, in percent, on both costs.",
+    "profile": "Hardware: d_expert / tp and the sub-token width are multiples of "
+    + ", ".join(f"{multiple} ({name})" for name, multiple in PROFILES.items())
+    + ".",
+}
+"""What each constraint is, in a sentence."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Constraints:
     """Constraints on the integers; those on experts hold for each pool.

@@ -37,6 +37,23 @@ CHOICES: Mapping[str, tuple[str, ...]] = {
 }
 """The fields that are one of a few words."""
 
+MEANING: Mapping[str, str] = {
+    "d_model": "Width of a token.",
+    "d_latent": "Width between head and merge layers.",
+    "heads": "Sub-tokens per token.",
+    "num_experts": "Routed experts, in each pool.",
+    "top_k": "Experts per sub-token.",
+    "d_expert": "Hidden width of one expert.",
+    "gated": "Experts of three matrices, as in SwiGLU, or of two.",
+    "num_shared_experts": "Always-on experts on the full token.",
+    "d_shared": "Hidden width of one shared expert.",
+    "head_layer": "Whether tokens are projected before the split.",
+    "merge_layer": "Whether sub-tokens are projected back.",
+    "router_input": "What the router sees: the sub-token or the whole token.",
+    "expert_pool": "One pool of experts that all heads share, or one for each head.",
+}
+"""What each field is, in a sentence."""
+
 _DERIVED: Any = None  # the default depends on other fields and is filled in on construction
 
 

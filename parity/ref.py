@@ -3,6 +3,7 @@
 import os
 from collections.abc import Mapping
 from difflib import get_close_matches
+from fractions import Fraction
 from typing import Any
 
 from parity.builtin import BUILTIN
@@ -11,24 +12,45 @@ from parity.errors import InputError
 from parity.files import read_json
 
 
-def resolve(ref: str) -> MoELayer:
-    """The design that `ref` names.
+def resolve(ref: str, *, files: bool = True) -> MoELayer:
+    """The design that `ref` names; without `files` it cannot be a path, and no file is looked at.
 
     Raises:
         InputError: it names none; the message shows what is wrong and what would be accepted.
     """
     if ref in BUILTIN:
         return BUILTIN[ref].design
-    if "=" in ref and not os.path.isfile(ref):
+    if "=" in ref and not (files and os.path.isfile(ref)):
         return _from_fields(ref)
-    if os.path.lexists(ref) or "/" in ref or ref.endswith(".json"):
+    if files and (os.path.lexists(ref) or "/" in ref or ref.endswith(".json")):
         return _from_file(ref)
     near = get_close_matches(ref, BUILTIN, n=1, cutoff=0.6)
     hint = f"did you mean {near[0]}? Accepted" if near else "accepted"
     raise InputError(
-        f"{shown(ref)!r} is not a design: {hint} are a built-in name (see `parity models`), a path to a design "
-        "file, or fields such as d_model=768,d_expert=2048,num_experts=8,top_k=1"
+        f"{shown(ref)!r} is not a design: {hint} are a built-in name (see `parity models`), "
+        f"{'a path to a design file, ' if files else ''}"
+        "or fields such as d_model=768,d_expert=2048,num_experts=8,top_k=1"
     )
+
+
+def reference_to(layer: MoELayer) -> str:
+    """Text that `resolve` reads as this layer: its built-in name, or else its fields less those at their defaults."""
+    for name, builtin in BUILTIN.items():
+        if builtin.design == layer:
+            return name
+    needed: dict[str, Any] = layer.to_dict()
+    for name in FIELDS:
+        fewer = {other: value for other, value in needed.items() if other != name}
+        if name not in REQUIRED and _is(layer, fewer):
+            needed = fewer
+    return ",".join(f"{name}={str(value).lower()}" for name, value in needed.items())
+
+
+def _is(layer: MoELayer, fields: Mapping[str, Any]) -> bool:
+    try:
+        return MoELayer(**fields) == layer
+    except InputError:
+        return False
 
 
 def parse_integer(name: str, text: str, least: int = 1) -> int:
@@ -40,6 +62,18 @@ def parse_integer(name: str, text: str, least: int = 1) -> int:
     if text.isascii() and text.isdigit() and len(text) <= 40 and least <= int(text) <= LARGEST_INTEGER:
         return int(text)
     raise InputError(f"{name}={shown(text)}: accepted are integers from {least} to {LARGEST_INTEGER}")
+
+
+def parse_percent(name: str, text: str) -> Fraction:
+    """A percentage in decimal notation as a share, exactly: `2.5` is 1/40.
+
+    Raises:
+        InputError: `text` is something else.
+    """
+    whole, _, part = text.partition(".")
+    if text.isascii() and (whole + part).isdigit() and len(text) <= 40:
+        return Fraction(text) / 100
+    raise InputError(f"{name}={shown(text)}: accepted are percentages of at least 0, such as 2 or 0.5")
 
 
 def parse_field(name: str, text: str) -> int | bool | str:

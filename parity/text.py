@@ -31,6 +31,11 @@ def integer(value: int) -> str:
     return f"{value:,}"
 
 
+def counted(value: int, what: str) -> str:
+    """A number of things: `1 head`, `2 heads`."""
+    return f"{integer(value)} {what}{'' if value == 1 else 's'}"
+
+
 def number(value: Fraction | Decimal) -> str:
     """An integer in full, anything else to twelve digits, both with thousands separators."""
     if isinstance(value, Fraction) and value.denominator == 1:

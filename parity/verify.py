@@ -5,7 +5,7 @@ engine's tally and the arrays it allocated; neither is derived from the other.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -61,8 +61,12 @@ class Verification:
         )
 
 
-def verify(layer: MoELayer, tokens: int = 64, seed: int = 0) -> Verification:
+def verify(
+    layer: MoELayer, tokens: int = 64, seed: int = 0, progress: Callable[[str, float], None] = lambda *_: None
+) -> Verification:
     """Run `layer` on random tokens, forward and backward, and hold the cost model against it.
+
+    `progress` is called with what is being done and the share of the gradients that are checked.
 
     Raises:
         InputError: the layer does not fit in memory, which is found before anything is allocated.
@@ -70,8 +74,10 @@ def verify(layer: MoELayer, tokens: int = 64, seed: int = 0) -> Verification:
     config = _config(layer)
     _check_fits(layer, tokens)
     rng = np.random.default_rng(seed)
+    progress("initializing", 0.0)
     params, x = init(config, rng), rng.standard_normal((tokens, layer.d_model))
     dy = rng.standard_normal(x.shape)
+    progress("running forward and backward", 0.0)
     with tally() as counted:
         _, cache = forward(params, x, config)
         dx, grads = backward(params, dy, cache, config)
@@ -81,7 +87,11 @@ def verify(layer: MoELayer, tokens: int = 64, seed: int = 0) -> Verification:
         y, at = forward(params, x, config, chosen=chosen)
         return Evaluated(float((y * dy).sum()), at.sides())
 
-    errors = gradient_errors(loss, {"x": x, **params}, {"x": dx, **grads}, rng)
+    arrays, gradients = {"x": x, **params}, {"x": dx, **grads}
+    errors: dict[str, float] = {}
+    for place, name in enumerate(arrays):
+        progress(f"checking the gradient of {name}", place / len(arrays))
+        errors |= gradient_errors(loss, {name: arrays[name]}, gradients, rng)
     return Verification(
         layer,
         tokens,
@@ -112,6 +122,13 @@ def scaled_down(layer: MoELayer, factor: int) -> MoELayer:
         )
     except InputError as error:
         raise InputError(f"scale_down={factor}: {error}") from None
+
+
+def factor_that_fits(layer: MoELayer, tokens: int, available: int) -> int | None:
+    """The least factor to scale `layer` down by so that it takes at most so many bytes; None if there is none."""
+    if bytes_needed(_config(layer), tokens) <= available:
+        return 1
+    return next(_fitting(layer, tokens, available), None)
 
 
 def _config(layer: MoELayer) -> MoEConfig:

@@ -13,8 +13,8 @@ from tests.sweeps import QUANTITIES, SweepQuestion, layers_of, listed, sweep_que
 
 BOTH_ERRORS = ("flops_error", "params_error")
 
-many = settings(max_examples=150)
-some = settings(max_examples=80)
+many = settings(max_examples=100)
+some = settings(max_examples=40)
 
 
 @many

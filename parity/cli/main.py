@@ -11,6 +11,7 @@ import click
 from parity.errors import ParityError
 
 COMMANDS = {
+    "app": "Open the app in the browser.",
     "audit": "Check published claims of parity by computing them.",
     "compare": "Put designs side by side; the first is the baseline.",
     "cost": "Show what a design costs, op by op.",

@@ -10,11 +10,11 @@ import click
 from click.shell_completion import CompletionItem
 
 from parity.conventions import CONVENTIONS
-from parity.design import MoELayer, shown
+from parity.design import MoELayer
 from parity.errors import InputError
 from parity.files import write_whole
 from parity.ranges import Ranges
-from parity.ref import parse_integer, resolve
+from parity.ref import parse_integer, parse_percent, resolve
 from parity.report.formats import FORMATS, to_text
 from parity.report.model import WIDTH, Report
 
@@ -58,12 +58,10 @@ class Percent(click.ParamType[Fraction]):
         """Parse the percentage into a share."""
         if isinstance(value, Fraction):
             return value
-        whole, _, part = value.partition(".")
-        if value.isascii() and (whole + part).isdigit() and len(value) <= 40:
-            return Fraction(value) / 100
-        raise click.BadParameter(
-            f"{shown(value)!r}: accepted are percentages of at least 0, such as 2 or 0.5", ctx, param
-        )
+        try:
+            return parse_percent(param.name or "value" if param else "value", value)
+        except InputError as error:
+            raise click.BadParameter(str(error), ctx, param) from None
 
 
 class Among(click.ParamType[Ranges]):

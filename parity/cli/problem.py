@@ -7,10 +7,12 @@ import click
 
 from parity.builtin import BUILTIN
 from parity.cli.options import Integer, Named, Percent, Ref
+from parity.constraints import MEANING as MEANING_OF_CONSTRAINTS
 from parity.constraints import PROFILES, Constraints
-from parity.design import CHOICES, MoELayer
+from parity.design import CHOICES, MEANING, MoELayer
 from parity.errors import InputError
 from parity.problem import RawTarget
+from parity.text import flag
 
 DEFAULT_BASELINE = "paper-smoe"
 
@@ -20,39 +22,30 @@ _TARGET = [
     click.option("--baseline", type=Ref(), help=f"The design to match.  [default: {DEFAULT_BASELINE}]"),
     click.option("--target-flops", type=Integer(), help="Instead of a baseline: forward FLOPs per token to match."),
     click.option("--target-params", type=Integer(), help="Instead of a baseline: parameters to match."),
-    click.option("--d-model", type=Integer(), help="Width of a token."),
+    click.option("--d-model", type=Integer(), help=MEANING["d_model"]),
 ]
 
 _SHAPE = [
-    click.option("--heads", type=Integer(), required=True, help="Sub-tokens per token."),
-    click.option("--topk", "top_k", type=Integer(), required=True, help="Experts per sub-token."),
-    click.option("--d-latent", type=Integer(), help="Width between head and merge layers."),
-    click.option("--num-shared-experts", type=Integer(0), help="Always-on experts on the full token."),
-    click.option("--d-shared", type=Integer(0), help="Width of one shared expert."),
-    click.option("--expert-pool", type=click.Choice(CHOICES["expert_pool"]), help="One pool, or one for each head."),
+    click.option("--heads", type=Integer(), required=True, help=MEANING["heads"]),
+    click.option("--topk", "top_k", type=Integer(), required=True, help=MEANING["top_k"]),
+    click.option("--d-latent", type=Integer(), help=MEANING["d_latent"]),
+    click.option("--num-shared-experts", type=Integer(0), help=MEANING["num_shared_experts"]),
+    click.option("--d-shared", type=Integer(0), help=MEANING["d_shared"]),
+    click.option("--expert-pool", type=click.Choice(CHOICES["expert_pool"]), help=MEANING["expert_pool"]),
 ]
 
 _SWITCHES = [
-    click.option("--gated/--ungated", default=None, help="Experts of three matrices or of two."),
-    click.option("--head-layer/--no-head-layer", default=None, help="Whether tokens are projected before the split."),
-    click.option("--merge-layer/--no-merge-layer", default=None, help="Whether sub-tokens are projected back."),
-    click.option("--router-input", type=click.Choice(CHOICES["router_input"]), help="What the router sees."),
+    click.option("--gated/--ungated", default=None, help=MEANING["gated"]),
+    click.option("--head-layer/--no-head-layer", default=None, help=MEANING["head_layer"]),
+    click.option("--merge-layer/--no-merge-layer", default=None, help=MEANING["merge_layer"]),
+    click.option("--router-input", type=click.Choice(CHOICES["router_input"]), help=MEANING["router_input"]),
 ]
 
+_MULTIPLES_AND_BOUNDS = ("experts_multiple_of", "d_expert_multiple_of", "ep", "tp", "max_experts")
 _CONSTRAINTS = [
-    click.option("--experts-multiple-of", type=Integer(), help="num_experts is a multiple of this."),
-    click.option("--d-expert-multiple-of", type=Integer(), help="d_expert is a multiple of this."),
-    click.option("--ep", type=Integer(), help="Expert-parallel ranks; divides num_experts."),
-    click.option("--tp", type=Integer(), help="Tensor-parallel ranks; divides d_expert."),
-    click.option("--max-experts", type=Integer(), help="The most experts (in each pool)."),
-    click.option("--tolerance", type=Percent(), metavar="PERCENT", help="The largest |error| allowed, on both costs."),
-    click.option(
-        "--profile",
-        type=click.Choice(list(PROFILES)),
-        help="Hardware: d_expert / tp and the sub-token width are multiples of "
-        + ", ".join(f"{multiple} ({name})" for name, multiple in PROFILES.items())
-        + ".",
-    ),
+    *(click.option(flag(name), type=Integer(), help=MEANING_OF_CONSTRAINTS[name]) for name in _MULTIPLES_AND_BOUNDS),
+    click.option("--tolerance", type=Percent(), metavar="PERCENT", help=MEANING_OF_CONSTRAINTS["tolerance"]),
+    click.option("--profile", type=click.Choice(list(PROFILES)), help=MEANING_OF_CONSTRAINTS["profile"]),
 ]
 
 

@@ -12,9 +12,9 @@ import click
 
 from parity.cli.options import Among, Words, convention_option, output_options, show
 from parity.cli.problem import constraint_options, switch_options, target_options, with_constraints, with_target
-from parity.design import CHOICES, shown
+from parity.design import CHOICES, MEANING, shown
 from parity.errors import InputError
-from parity.files import whole_file
+from parity.files import whole_file, write_whole
 
 PICTURES = ("png", "svg", "pdf")
 INTERRUPTED = 130
@@ -23,14 +23,14 @@ INTERRUPTED = 130
 
 @click.command("sweep")
 @target_options
-@click.option("--heads", type=Among(), default="1-16", show_default=True, help="Sub-tokens per token.")
-@click.option("--topk", "top_k", type=Among(), default="1-8", show_default=True, help="Experts per sub-token.")
-@click.option("--d-expert", type=Among(), help="Hidden width of one expert.  [default: any]")
-@click.option("--num-experts", type=Among(), help="Routed experts, in each pool.  [default: any]")
+@click.option("--heads", type=Among(), default="1-16", show_default=True, help=MEANING["heads"])
+@click.option("--topk", "top_k", type=Among(), default="1-8", show_default=True, help=MEANING["top_k"])
+@click.option("--d-expert", type=Among(), help=MEANING["d_expert"] + "  [default: any]")
+@click.option("--num-experts", type=Among(), help=MEANING["num_experts"] + "  [default: any]")
 @click.option("--granularity", type=Among(), help="Instead of --d-expert: the baseline's d_expert over the design's.")
-@click.option("--d-latent", type=Among(), help="Width between head and merge layers.")
-@click.option("--num-shared-experts", type=Among(0), help="Always-on experts on the full token.")
-@click.option("--d-shared", type=Among(0), help="Width of one shared expert.")
+@click.option("--d-latent", type=Among(), help=MEANING["d_latent"])
+@click.option("--num-shared-experts", type=Among(0), help=MEANING["num_shared_experts"])
+@click.option("--d-shared", type=Among(0), help=MEANING["d_shared"])
 @click.option("--expert-pool", type=Words(), help=f"Of {', '.join(CHOICES['expert_pool'])}, one or both.")
 @switch_options
 @constraint_options
@@ -51,7 +51,7 @@ def command(form: str, output: str | None, plot: str | None, **given: Any) -> No
     tolerance is 1 % unless --tolerance says otherwise. A table or JSON has the frontiers, overall and by
     heads, top-k and pool; CSV and Parquet have every design. Ctrl-C leaves what was found until then.
     """
-    from parity.report.sweep import designs_as_csv, sweep_report, write_parquet
+    from parity.report.sweep import designs_as_csv, designs_as_parquet, sweep_report
     from parity.sweep import nearest, sweep
 
     if form == "parquet" and output is None:
@@ -67,8 +67,7 @@ def command(form: str, output: str | None, plot: str | None, **given: Any) -> No
     if form == "csv":
         _write(designs_as_csv(result), output)
     elif form == "parquet" and output is not None:
-        with whole_file(output) as file:
-            write_parquet(result, file)
+        write_whole(output, designs_as_parquet(result))
         click.echo(f"wrote {output}", err=True)
     else:
         show(report, form, output)

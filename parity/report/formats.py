@@ -28,7 +28,7 @@ def to_csv(report: Report) -> str:
 
 def to_markdown(report: Report) -> str:
     """Every table under its title, and the notes as paragraphs."""
-    return "\n\n".join([*map(_markdown_table, report.tables), *map(_markdown_text, report.notes)]) + "\n"
+    return "\n\n".join([*map(markdown_table, report.tables), *map(_markdown_text, report.notes)]) + "\n"
 
 
 def to_latex(report: Report) -> str:
@@ -98,7 +98,8 @@ FORMATS: Mapping[str, Callable[[Report], str]] = {
 """The formats that every command prints its result in, by name."""
 
 
-def _markdown_table(table: Table) -> str:
+def markdown_table(table: Table) -> str:
+    """A table in the Markdown of GitHub, under its title."""
     rule = ["---" if table.is_words(index) else "--:" for index in range(len(table.columns))]
     body = [[_markdown_text(for_people(cell)) for cell in row] for row in table.rows]
     lines = [f"| {' | '.join(row)} |" for row in ([_markdown_text(c) for c in table.columns], rule, *body)]

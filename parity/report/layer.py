@@ -52,6 +52,17 @@ def compare_report(designs: Sequence[tuple[str, MoELayer]]) -> Report:
     return Report(data, (table,), tuple(legend))
 
 
+def ledger_table(designs: Sequence[tuple[str, MoELayer]], convention: str) -> Table:
+    """The ops of several layers under one convention: forward FLOPs per token and parameters, design by design."""
+    rows: list[tuple[Cell, ...]] = []
+    for name, layer in designs:
+        rows += [
+            (name, row.op, row.flops_per_token, row.params, row.active_params) for row in cost(layer, convention).rows
+        ]
+    columns = ("design", "op", "FLOPs per token", "parameters", "active parameters")
+    return Table(f"Op by op, {convention} convention", columns, tuple(rows), words=frozenset({0, 1}))
+
+
 def models_report(builtin: Mapping[str, Builtin]) -> Report:
     """The built-in designs."""
     rows: list[tuple[Cell, ...]] = []

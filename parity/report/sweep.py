@@ -4,14 +4,14 @@ import csv
 import json
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
-from io import StringIO
-from typing import TYPE_CHECKING, Any, BinaryIO
+from io import BytesIO, StringIO
+from typing import TYPE_CHECKING, Any
 
 from parity.errors import InputError
 from parity.report.model import Cell, Report, Share, Table
 from parity.report.solve import baseline_data, solution_data
 from parity.solve import Solution
-from parity.text import integer, percent_at_least
+from parity.text import counted, integer, percent_at_least
 
 if TYPE_CHECKING:
     from parity.sweep import SweepResult
@@ -33,7 +33,7 @@ def sweep_report(result: "SweepResult", baseline_name: str, closest: Solution | 
     best = result.frontier[:MOST_ON_FRONTIER]
     groups = result.groups[:MOST_GROUPS]
     tables = (
-        _table(f"Frontier of {integer(result.feasible)} designs {scope}", best),
+        _table(f"Frontier of {counted(result.feasible, 'design')} {scope}", best),
         _table("The first of each frontier by heads and top-k", [group.frontier[0] for group in groups], result),
     )
     return Report(_data(result), tables if best else (), tuple(_notes(result, scope, closest)))
@@ -131,7 +131,7 @@ def _errors(costs: Any, target: int) -> Any:
     return texts[which]
 
 
-def write_parquet(result: "SweepResult", file: BinaryIO) -> None:
+def designs_as_parquet(result: "SweepResult") -> bytes:
     """Every design that was kept, errors in floating point; what was asked is in the file's metadata.
 
     Raises:
@@ -150,4 +150,6 @@ def write_parquet(result: "SweepResult", file: BinaryIO) -> None:
     }
     asked = {name: value for name, value in _data(result).items() if name not in ("frontier", "groups")}
     table = pyarrow.table(columns).replace_schema_metadata({"parity": json.dumps(asked)})
-    parquet.write_table(table, file)
+    out = BytesIO()
+    parquet.write_table(table, out)
+    return out.getvalue()

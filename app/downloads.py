@@ -1,0 +1,59 @@
+"""Downloads: results in the formats of the command line, and charts as pictures, made when they are asked for."""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import streamlit as st
+
+from parity.report.formats import FORMATS
+from parity.report.model import Report
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+KINDS = {
+    "JSON": ("json", "application/json"),
+    "CSV": ("csv", "text/csv"),
+    "LaTeX": ("tex", "text/x-tex"),
+    "Parquet": ("parquet", "application/vnd.apache.parquet"),
+    "PNG": ("png", "image/png"),
+    "SVG": ("svg", "image/svg+xml"),
+}
+"""The ending and the media type of each download."""
+
+
+def downloads(
+    name: str,
+    report: Report,
+    figure: "Callable[[], Figure] | None" = None,
+    others: Mapping[str, Callable[[], Any]] | None = None,
+) -> None:
+    """A row of buttons that save `report`, `figure` and `others` as files called `name`."""
+    made: dict[str, Callable[[], Any]] = {
+        "JSON": partial(FORMATS["json"], report),
+        "CSV": partial(FORMATS["csv"], report),
+        "LaTeX": partial(FORMATS["latex"], report),
+        **(others or {}),
+    }
+    if figure is not None:
+        made |= {"PNG": partial(_picture, figure, "png"), "SVG": partial(_picture, figure, "svg")}
+    with st.container(horizontal=True):
+        for label, make in made.items():
+            ending, kind = KINDS[label]
+            st.download_button(
+                label,
+                make,
+                f"{name}.{ending}",
+                kind,
+                key=f"{name}.{ending}",
+                help=f"Save as {label}.",
+                on_click="ignore",
+                icon=":material/image:" if label in ("PNG", "SVG") else ":material/download:",
+            )
+
+
+def _picture(figure: "Callable[[], Figure]", kind: str) -> bytes:
+    from app.pictures import encoded
+
+    return encoded(figure(), kind)

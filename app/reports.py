@@ -1,0 +1,53 @@
+"""Reports of the command line on the page."""
+
+import streamlit as st
+
+from app.text import plain
+from parity.report.model import Report, Table, for_people
+
+MOST_ROWS = 20
+"""Rows that a table shows without scrolling."""
+
+
+def show_tables(report: Report) -> None:
+    """Every table of the report."""
+    for table in report.tables:
+        show_table(table)
+
+
+def show_table(table: Table) -> None:
+    """One table, numbers to the right; it scrolls by itself where the page is narrower."""
+    st.markdown(f"**{plain(table.title)}**")
+    headings = [_heading(table.columns, place) for place in range(len(table.columns))]
+    rows = [[for_people(cell) for cell in row] for row in table.rows]
+    st.dataframe(
+        {heading: [row[place] for row in rows] for place, heading in enumerate(headings)},
+        hide_index=True,
+        width="content",
+        height="content" if len(rows) <= MOST_ROWS else 480,
+        column_config={
+            heading: st.column_config.TextColumn(
+                heading,
+                width=_width([table.columns[place], *(row[place] for row in rows)]),
+                alignment="left" if table.is_words(place) else "right",
+                pinned=place == 0 and table.is_words(0),
+            )
+            for place, heading in enumerate(headings)
+        },
+        alt=f"{table.title}. Columns: {', '.join(filter(None, table.columns))}. {len(rows)} rows.",
+    )
+
+
+def _width(cells: list[str]) -> int:
+    """Pixels that hold the longest cell, up to a limit beyond which words are cut and shown on a click."""
+    return min(20 + 7 * max(map(len, cells)), 420)
+
+
+def _heading(columns: tuple[str, ...], place: int) -> str:
+    """Headings must differ: an empty one is a space, and one that comes again has more of them."""
+    return (columns[place] or " ") + " " * columns[:place].count(columns[place])
+
+
+def show_notes(notes: tuple[str, ...]) -> None:
+    """The notes as paragraphs, those that begin with a dash as a list."""
+    st.markdown("\n".join(f"- {plain(note[2:])}" if note.startswith("- ") else f"\n{plain(note)}\n" for note in notes))

@@ -1,0 +1,46 @@
+"""`parity app`."""
+
+import sys
+from importlib.util import find_spec
+
+import click
+
+from parity.cli.options import Integer
+from parity.errors import InputError
+
+OPTIONS = {
+    "browser.gatherUsageStats": "false",
+    "client.showErrorDetails": "none",
+    "client.showErrorLinks": "false",
+    "client.toolbarMode": "minimal",
+    "runner.magicEnabled": "false",
+    "server.enableCORS": "true",
+    "server.enableStaticServing": "false",
+    "server.enableXsrfProtection": "true",
+    "server.fileWatcherType": "none",
+    "server.headless": "true",
+    "server.maxUploadSize": "1",
+}
+"""How Streamlit is run: protections on, nothing sent anywhere, no traceback or path of the server on a page."""
+
+
+@click.command("app")
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
+@click.option("--port", type=Integer(), default=8501, show_default=True, help="The port to listen on.")
+def command(host: str, port: int) -> None:
+    """Open the app in the browser: solve, explore, compare, verify, and the paper's claims.
+
+    It listens on this machine alone unless --host says otherwise. Ctrl-C ends it.
+    """
+    if port > 65_535:
+        raise InputError(f"port={port}: accepted are integers from 1 to 65535")
+    if find_spec("streamlit") is None:
+        raise InputError("the app needs streamlit, which is absent: pip install 'moe-parity[app]' adds it")
+    from streamlit.web.cli import main
+
+    entry = find_spec("app.main")
+    if entry is None or entry.origin is None:
+        raise InputError("the app's own files are absent: accepted is an installation that has the package `app`")
+    options = OPTIONS | {"server.address": host, "server.port": str(port)}
+    sys.argv = ["streamlit", "run", entry.origin, *(f"--{name}={value}" for name, value in options.items())]
+    main(prog_name="streamlit")
