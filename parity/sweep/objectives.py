@@ -34,13 +34,11 @@ def _router_share(designs: Evaluated) -> Ratio:
 
 
 QUANTITIES: Mapping[str, Quantity] = {
-    "flops_error": Quantity(
-        "|FLOPs error|", lambda designs: abs(less(designs.costs.flops_per_token, designs.target.flops_per_token))
-    ),
-    "params_error": Quantity("|parameter error|", lambda designs: abs(less(designs.costs.params, designs.target.params))),
-    "flops": Quantity("forward FLOPs per token", lambda designs: designs.costs.flops_per_token),
-    "params": Quantity("parameters", lambda designs: designs.costs.params),
-    "active_params": Quantity("parameters that a token can reach", lambda designs: designs.costs.active_params),
+    "flops_error": Quantity("|FLOPs error|", lambda x: abs(less(x.costs.flops_per_token, x.target.flops_per_token))),
+    "params_error": Quantity("|parameter error|", lambda x: abs(less(x.costs.params, x.target.params))),
+    "flops": Quantity("forward FLOPs per token", lambda x: x.costs.flops_per_token),
+    "params": Quantity("parameters", lambda x: x.costs.params),
+    "active_params": Quantity("parameters that a token can reach", lambda x: x.costs.active_params),
     "router_share": Quantity("the router's share of the FLOPs, under matmul", _router_share),
 }
 
