@@ -7,7 +7,7 @@ import streamlit as st
 VERSION = "1"
 """Of the names and forms of values in the address. A link of another version is not guessed at."""
 
-LONGEST = 2_000
+LONGEST = 20_000
 """Characters of a value that are taken from an address."""
 
 
@@ -16,14 +16,17 @@ class Address:
 
     def __init__(self, page: str) -> None:
         self._page, self._values, self._defaults = page, dict[str, str](), dict[str, str]()
-        self.problem: str | None = None
-        """Why the address could not be read, for the visitor."""
+        self.problems: list[str] = []
+        """What in the address could not be read, for the visitor."""
         given = {name: value[:LONGEST] for name, value in st.query_params.to_dict().items()}
         left = st.session_state.get(self._left)
-        self._came = bool(given) and given != left  # by a link or the browser's buttons, or this is the first run
-        self._source: dict[str, str] = given or left or {}
+        # Streamlit forgets the widgets of a page that is left. Where there are some the visitor has stayed, and an
+        # empty address is that of the defaults, by the browser's buttons. Else the page is as it was left.
+        stayed = any(str(key).startswith(f"{page}.") for key in st.session_state)
+        self._came = given != (left or {}) and (bool(given) or stayed)
+        self._source: dict[str, str] = given if given or stayed else left or {}
         if self._source and self._source.get("v") != VERSION:
-            self.problem = (
+            self.problems.append(
                 f"This link is of version {self._source.get('v', 'none')} and this app reads version {VERSION}, so the "
                 "page shows its defaults."
             )
@@ -44,7 +47,7 @@ class Address:
         if self._came or key not in st.session_state:
             value = self._source.get(name, default)
             if among is not None and value not in among:
-                self.problem = f"{name}={value} in this link: accepted are {', '.join(among)}"
+                self.problems.append(f"{name}={value} in this link: accepted are {', '.join(among)}")
                 value = default
             st.session_state[key] = value
         return key
@@ -61,8 +64,10 @@ class Address:
     def write(self) -> None:
         """Put the values into the address, after the last control of the page."""
         unknown = self._source.keys() - self._defaults.keys() - {"v"} if self._came else ()
-        if unknown and self.problem is None:
-            self.problem = f"This link has {', '.join(sorted(unknown))}, which this page does not know and leaves out."
+        if unknown:
+            self.problems.append(
+                f"This link has {', '.join(sorted(unknown))}, which this page does not know."
+            )
         link = self.link()
         st.session_state[self._left] = link
         if link != st.query_params.to_dict():

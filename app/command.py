@@ -2,13 +2,14 @@
 
 import shlex
 from collections.abc import Mapping
+from decimal import Decimal, localcontext
 from fractions import Fraction
 
 from parity.constraints import Constraints
 from parity.design import MoELayer
 from parity.problem import RawTarget
 from parity.ref import reference_to
-from parity.text import decimal, flag
+from parity.text import flag
 
 OFF = {"gated": "--ungated", "head_layer": "--no-head-layer", "merge_layer": "--no-merge-layer"}
 SPELLED = {"top_k": "--topk"}
@@ -29,6 +30,12 @@ def command(name: str, baseline: MoELayer | RawTarget, options: Mapping[str, obj
             words.append(flag(option))
         elif value is not None:
             # A tolerance is a share; the command takes percent.
-            text = decimal(value * 100, 40) if isinstance(value, Fraction) else str(value)
+            text = _percent(value) if isinstance(value, Fraction) else str(value)
             words += [SPELLED.get(option, flag(option)), text]
     return shlex.join(words)
+
+
+def _percent(share: Fraction) -> str:
+    """A share that was given in decimals, in percent and in full."""
+    with localcontext(prec=100):
+        return f"{Decimal((share * 100).numerator) / (share * 100).denominator:f}"

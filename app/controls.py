@@ -1,5 +1,6 @@
 """The controls of a page: each has a place in the address, help, and room beside it to say what would work."""
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
@@ -7,7 +8,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from app.address import Address
-from app.text import plain
+from app.text import as_typed
 from parity.errors import InputError, ParityError
 from parity.ranges import Ranges
 from parity.ref import parse_integer
@@ -74,7 +75,7 @@ class Controls:
     ) -> int | None:
         """An integer, or None where it is left empty."""
         text = self.text(name, label, default, about, placeholder)
-        return self.parsed(name, text, lambda given: parse_integer(label, given.replace(",", ""), least))
+        return self.parsed(name, text, lambda given: parse_integer(label, _without_separators(given), least))
 
     def required(self, name: str, default: str, about: str, least: int = 1) -> int | None:
         """An integer that must be given; None where it cannot work."""
@@ -111,7 +112,7 @@ class Controls:
         self.refusals.append(message)
         first = message.replace("=", " ").split()[0]
         beside = self._beside.get(prefix + (name or first), self._banner)
-        beside.error(plain(message), icon=":material/error:")
+        beside.error(as_typed(message), icon=":material/error:")
 
     @property
     def refused(self) -> bool:
@@ -121,15 +122,20 @@ class Controls:
     def show_refusals(self) -> None:
         """Say in place of an answer what stands beside the controls, some of which may be folded away."""
         for message in self.refusals:
-            st.info(plain(message), icon=":material/edit:")
+            st.info(as_typed(message), icon=":material/edit:")
 
     def done(self) -> None:
         """After the last control: write the address, and say what in it could not be read."""
         self.address.write()
-        if self.address.problem:
-            self._banner.warning(plain(self.address.problem), icon=":material/link_off:")
+        if self.address.problems:
+            self._banner.warning("  \n".join(map(as_typed, self.address.problems)), icon=":material/link_off:")
 
     def _drawn(self, name: str, value: str) -> str:
         self._beside[name] = st.empty()
         self.address.keep(name, value)
         return value
+
+
+def _without_separators(text: str) -> str:
+    """Digits without the commas between thousands, if that is what the text is."""
+    return text.replace(",", "") if re.fullmatch(r"[0-9]{1,3}(,[0-9]{3})+", text) else text

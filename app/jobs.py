@@ -1,9 +1,12 @@
 """Long work in a process of its own, which reports how far it is and can be cancelled."""
 
+import sys
 from collections.abc import Callable
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
 from time import monotonic
+from types import ModuleType
 from typing import Any
 
 from parity.errors import ParityError
@@ -18,7 +21,7 @@ class Job:
         context = get_context("spawn")
         self._receiver, sender = context.Pipe(duplex=False)
         self._process = context.Process(target=_run, args=(sender, work, arguments), daemon=True)
-        self._process.start()
+        _start(self._process)
         sender.close()
         self._started = monotonic()
         self.stage, self.share = "starting", 0.0
@@ -49,6 +52,16 @@ class Job:
         """End it."""
         self._process.terminate()
         self.error = "cancelled"
+
+
+def _start(process: BaseProcess) -> None:
+    """Start it without the main module, which here is the page: the new process would run it once more."""
+    page = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        process.start()
+    finally:
+        sys.modules["__main__"] = page
 
 
 def _run(sender: Connection, work: Callable[..., Any], arguments: tuple[Any, ...]) -> None:

@@ -1,8 +1,17 @@
-"""Text for the page: what a visitor typed is shown as typed, and is never markup."""
+"""Text for the page. What a visitor typed is shown as typed, and is never markup."""
+
+import re
 
 _MARKUP = "\\`*_{}[]<>()#+-.!|~$:^=&@/"
 
 
 def plain(text: str) -> str:
-    """The text with everything escaped that Markdown, Streamlit's directives or mathematics would read as markup."""
+    """Words of ours with everything escaped that Markdown, directives or mathematics would read as markup."""
     return "".join(f"\\{c}" if c in _MARKUP else c for c in text).replace("\n", "  \n")
+
+
+def as_typed(text: str) -> str:
+    """Text that may hold what a visitor typed, as code: nothing in it becomes a link, an icon or a longer dash."""
+    line = text.replace("\n", " ")
+    fence = "`" * (1 + max(map(len, re.findall("`+", line)), default=0))
+    return f"{fence} {line} {fence}"

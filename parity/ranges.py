@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 from parity.design import LARGEST_INTEGER, shown
 from parity.errors import InputError
@@ -30,8 +31,8 @@ class Ranges:
         elif isinstance(given, range) and given.step == 1:
             spans = [(given[0], given[-1])] if given else []
         else:
-            values = [given] if isinstance(given, int) else list(given)
-            spans = [(value, value) for value in values]
+            several = islice(given, MOST_SPANS + 1) if isinstance(given, Iterable) else [given]
+            spans = [(value, value) for value in several]
         for value in (end for span in spans for end in span):
             if type(value) is not int or not least <= value <= LARGEST_INTEGER:
                 raise InputError(f"{name}={shown(value)}: accepted are integers from {least} to {LARGEST_INTEGER}")

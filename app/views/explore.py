@@ -19,7 +19,7 @@ from parity.problem import RawTarget
 from parity.ref import reference_to
 from parity.report.sweep import designs_as_csv, designs_as_parquet, sweep_report
 from parity.solve import Solution
-from parity.sweep import SweepResult, sweep
+from parity.sweep import SweepResult, nearest, sweep
 from parity.text import counted, integer, percent
 
 # Feasible designs that one look takes at most on a server that others use too: about a second.
@@ -74,7 +74,8 @@ def ask(controls: Controls) -> tuple[MoELayer | RawTarget | None, dict[str, Any]
 def answer(result: SweepResult, asked: dict[str, Any], controls: Controls) -> None:
     """Draw the counts, the chart, what is picked, and the tables."""
     baseline = result.space.baseline
-    report = sweep_report(result, reference_to(baseline) if isinstance(baseline, MoELayer) else "the targets")
+    closest = None if result.feasible else nearest(baseline, most=MOST, **asked)
+    report = sweep_report(result, reference_to(baseline) if isinstance(baseline, MoELayer) else "the targets", closest)
     with st.container(horizontal=True, gap="large"):
         st.metric("feasible designs", integer(result.feasible), width="content")
         st.metric("on the frontier", integer(len(result.frontier)), width="content")
@@ -82,8 +83,10 @@ def answer(result: SweepResult, asked: dict[str, Any], controls: Controls) -> No
         st.metric("groups", integer(len(result.groups)), width="content", help=about)
     if result.feasible:
         points = charts.frontier_points(result)
+        # A selection is a place among the points, so other points are another chart.
+        key = f"explore chart {hash(tuple(solution.design for solution, _ in points))}"
         selected = st.vega_lite_chart(
-            spec=charts.frontier(points), key="explore.chart", on_select="rerun", alt=charts.describe_frontier(result)
+            spec=charts.frontier(points), key=key, on_select="rerun", alt=charts.describe_frontier(result)
         )
         pick(points, selected.selection.get("picked", []), controls.address.link())
     show_tables(report)

@@ -55,6 +55,9 @@ def page() -> None:
             st.caption(f"Run at 1/{factor} of its widths, which fits here; `parity verify` runs it whole.")
         asked = (layer, tokens, seed)
         if st.button("Run", type="primary", icon=":material/play_arrow:", help="Run the layer and compare."):
+            _, earlier = st.session_state.get("verify job", (None, None))
+            if earlier is not None and earlier.running:
+                earlier.cancel()
             st.session_state["verify job"] = (asked, Job(verify, *asked))
         started_for, job = st.session_state.get("verify job", (None, None))
         if job is not None and started_for == asked:

@@ -2,12 +2,16 @@
 
 import sys
 from importlib.util import find_spec
+from socket import getaddrinfo
 
 import click
 
 from parity.cli.options import Integer
+from parity.design import shown
 from parity.errors import InputError
 
+LOCAL = ("127.0.0.1", "localhost", "::1")
+"""Names of this machine by which nobody else can reach it."""
 OPTIONS = {
     "browser.gatherUsageStats": "false",
     "client.showErrorDetails": "none",
@@ -36,11 +40,21 @@ def command(host: str, port: int) -> None:
         raise InputError(f"port={port}: accepted are integers from 1 to 65535")
     if find_spec("streamlit") is None:
         raise InputError("the app needs streamlit, which is absent: pip install 'moe-parity[app]' adds it")
+    from streamlit import net_util
     from streamlit.web.cli import main
 
     entry = find_spec("app.main")
     if entry is None or entry.origin is None:
         raise InputError("the app's own files are absent: accepted is an installation that has the package `app`")
-    options = OPTIONS | {"server.address": host, "server.port": str(port)}
-    sys.argv = ["streamlit", "run", entry.origin, *(f"--{name}={value}" for name, value in options.items())]
+    try:
+        getaddrinfo(host, port)
+    except (OSError, UnicodeError) as error:
+        raise InputError(f"host={shown(host)}: {error}; accepted are addresses and names of this machine") from None
+    # When a page of another site knocks, Streamlit would ask a server of Amazon for this machine's address.
+    net_util._external_ip = "127.0.0.1"
+    options = {**OPTIONS, "server.address": host, "server.port": str(port)}
+    words = [f"--{name}={value}" for name, value in options.items()]
+    if host in LOCAL:  # a name of another that leads here is not this site
+        words += [f"--server.allowedHosts={name}" for name in LOCAL]
+    sys.argv = ["streamlit", "run", entry.origin, *words]
     main(prog_name="streamlit")

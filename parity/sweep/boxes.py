@@ -16,7 +16,6 @@ from typing import Any
 
 import numpy as np
 
-from parity.conventions import Convention
 from parity.cost import Cost
 from parity.exact import narrowest_meant
 from parity.sweep.evaluator import SAFE, Integers, dimensions_of, dtype_for
@@ -139,24 +138,31 @@ def boxes_around(family: Family, space: Space, lattice: Lattice) -> Boxes:
 
 def _finite(family: Family, space: Space, lattice: Lattice) -> Boxes:
     """A box around all that may be feasible of each shape, not yet close."""
-    limits, coefficients = lattice.limits, _coefficients(family, space.rule)
-    narrowest = np.full(len(family), space.d_expert.lowest)
+    limits, widths, experts, coefficients = (
+        lattice.limits,
+        space.d_expert,
+        space.num_experts,
+        _coefficients(family, space),
+    )
+    lowest = widths.lowest, experts.lowest
+    large = max(*limits, *lowest, lattice.width_step, lattice.experts_step) >= SAFE >> 2
+    number: Any = np.object_ if large or coefficients["fm"].dtype == np.object_ else np.int64
+    coefficients = {name: column.astype(number) for name, column in coefficients.items()}
+    narrowest = np.full(len(family), widths.lowest, dtype=number)
     if space.rule.counts_router and not space.fixes_an_unknown:
         narrowest = np.maximum(narrowest, _narrowest_meant(coefficients, space))
     if family.one_expert:
         coefficients |= {"fe": np.zeros_like(coefficients["fe"]), "pe": np.zeros_like(coefficients["pe"])}
-    fewest = np.maximum(family.shapes["top_k"], max(space.num_experts.lowest, 1 if family.one_expert else 2))
-    bound = min(space.num_experts.highest, space.constraints.max_experts or space.num_experts.highest)
+    fewest = np.maximum(family.shapes["top_k"].astype(number), max(experts.lowest, 1 if family.one_expert else 2))
+    bound = min(experts.highest, space.constraints.max_experts or experts.highest, limits.most_params)
     boxes = Boxes(
         **coefficients,
         shape=np.arange(len(family)),
         narrowest=_up(narrowest, lattice.width_step) * lattice.width_step,
-        widest=np.full(len(family), space.d_expert.highest),
+        widest=np.full(len(family), min(widths.highest, limits.most_flops), dtype=number),
         fewest=_up(fewest, lattice.experts_step) * lattice.experts_step,
-        most=np.full(len(family), 1 if family.one_expert else bound),
+        most=np.full(len(family), 1 if family.one_expert else bound, dtype=number),
     )
-    if max(*limits, lattice.width_step, lattice.experts_step) >= SAFE >> 2:
-        boxes = boxes.to(np.object_)
     x = boxes.to(np.float64)
     flops, params = x.f0 + x.fm * x.narrowest + x.fe * x.fewest, x.p0 + x.fewest * (x.pm * x.narrowest + x.pe)
     fits = (flops <= limits.most_flops * SLACK) & (params <= limits.most_params * SLACK)
@@ -176,19 +182,23 @@ def _finite(family: Family, space: Space, lattice: Lattice) -> Boxes:
     )
 
 
-def _coefficients(family: Family, rule: Convention) -> dict[str, Integers]:
+def _coefficients(family: Family, space: Space) -> dict[str, Integers]:
     """The coefficients of `parity.unknowns` for each shape, with a router."""
-    dtype = dtype_for(family.template, family.shapes | {"d_expert": 1, "num_experts": 2}, rule)
+    dtype = dtype_for(family.template, family.shapes | {"d_expert": 1, "num_experts": 2}, space.rule)
     shapes = {name: column.astype(dtype) for name, column in family.shapes.items()}
-    read = unknowns(dimensions_of(family.template, shapes | {"d_expert": 1, "num_experts": 2}), rule)
+    read = unknowns(dimensions_of(family.template, shapes | {"d_expert": 1, "num_experts": 2}), space.rule)
     return {name: np.broadcast_to(np.asarray(getattr(read, name), dtype), len(family)) for name in COEFFICIENTS}
 
 
 def _narrowest_meant(coefficients: dict[str, Integers], space: Space) -> Integers:
+    """On which side of the least FLOPs each shape is meant; where that begins beyond int64, nothing in int64 fits."""
     always = Cost(space.rule.name, ())
     shapes = zip(*(coefficients[name].tolist() for name in COEFFICIENTS), strict=True)
     read = (Unknowns(f0, fm, fe, p0, pm, pe, always) for f0, fm, fe, p0, pm, pe in shapes)
-    return np.array([narrowest_meant(u, space.target.params) for u in read])
+    number = coefficients["fm"].dtype
+    most = SAFE if number == np.int64 else None
+    meant = (narrowest_meant(u, space.target.params) for u in read)
+    return np.array([value if most is None else min(value, most) for value in meant], dtype=number)
 
 
 def _not_empty(boxes: Boxes) -> Boxes:

@@ -22,8 +22,6 @@ from parity.unknowns import unknowns
 
 MOST_SHAPES = 1_000_000
 """The most shapes in one sweep."""
-LARGEST_AFFORDABLE = LARGEST_INTEGER - 1
-"""Where the search for what is affordable ends: this or more."""
 SLACK = 1 + 1e-9
 """What bounds in floating point are widened by; what they admit in excess is dropped later, exactly."""
 
@@ -82,7 +80,9 @@ def _latents(space: Space, plain: MoELayer) -> Iterator[list[int]]:
         affordable = widths.up_to(_largest_affordable(space, projected, "d_latent", ("head", "merge")))
         if affordable:
             _check_number("latent widths", affordable.size)
-            yield [width for width in affordable if width != plain.d_model]
+            projected_widths = [width for width in affordable if width != plain.d_model]
+            if projected_widths:
+                yield projected_widths
 
 
 def _shared(space: Space, plain: MoELayer) -> Iterator[list[tuple[int, int]]]:
@@ -106,7 +106,7 @@ def _shared(space: Space, plain: MoELayer) -> Iterator[list[tuple[int, int]]]:
     widest = _largest_affordable(space, some, "d_shared", ("shared",))
     for number in affordable or ():
         # Costs grow with number times width; the one more is for what the scalar count subtracts.
-        bound = widest // max(number, 1) + 1 if widest < LARGEST_AFFORDABLE else LARGEST_INTEGER
+        bound = widest // max(number, 1) + 1 if widest < LARGEST_INTEGER else LARGEST_INTEGER
         within = widths.up_to(bound)
         if number and within:
             _check_number("shared experts of different number or width", len(pairs) + within.size)
@@ -116,14 +116,15 @@ def _shared(space: Space, plain: MoELayer) -> Iterator[list[tuple[int, int]]]:
 
 
 def _largest_affordable(space: Space, template: MoELayer, name: str, ops: tuple[str, ...]) -> int:
-    """The largest value of the field, up to a bound, at which the ops that it determines stay within the limits."""
+    """The largest value of the field at which the ops that it determines stay within the limits."""
 
     def exceeds(value: int) -> bool:
         always = unknowns(dimensions_of(template, {name: value}), space.rule).always
         alone = replace(always, rows=tuple(row for row in always.rows if row.op in ops))
         return bool(alone.flops_per_token > space.limits.most_flops or alone.params > space.limits.most_params)
 
-    return bisect_left(range(1, LARGEST_AFFORDABLE + 1), True, key=exceeds)
+    largest = bisect_left(range(1, LARGEST_INTEGER), True, key=exceeds)
+    return largest + (largest == LARGEST_INTEGER - 1 and not exceeds(LARGEST_INTEGER))
 
 
 def _heads(latents: list[int], heads: Ranges) -> Integers:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from parity.constraints import Constraints
 from parity.conventions import Convention
-from parity.design import MoELayer, check_field
+from parity.design import CHOICES, MoELayer, check_field
 from parity.errors import InputError
 from parity.lattice import Target
 from parity.problem import RawTarget, state
@@ -81,7 +81,7 @@ class Space:
             top_k=1,
             convention=self.rule,
             constraints=self.constraints,
-            **{**self.fields, **fields},
+            **{**self.fields, **({"d_latent": self.d_latent.lowest} if self.d_latent else {}), **fields},
         ).template
 
 
@@ -103,15 +103,16 @@ def stated(
         for name, given in ranges.items()
         if given is not None
     }
-    pools = (expert_pool,) if isinstance(expert_pool, str) else expert_pool and tuple(expert_pool)
-    for pool in pools or ():
-        check_field("expert_pool", pool)
+    pools = None if expert_pool is None else _pools(expert_pool)
     granularity = among.pop("granularity", None)
     if granularity is not None:
         if "d_expert" in among:
             raise InputError(f"granularity={granularity} with d_expert={among['d_expert']}: accepted is one of the two")
         among["d_expert"] = _widths(baseline, granularity)
-    at_one_head = state(baseline, heads=1, top_k=1, convention=convention, constraints=constraints, **fields)
+    latent = {"d_latent": among["d_latent"].lowest} if "d_latent" in among else {}
+    at_one_head = state(
+        baseline, heads=1, top_k=1, convention=convention, constraints=constraints, **{**fields, **latent}
+    )
     tolerance = TOLERANCE if constraints.tolerance is None else Fraction(constraints.tolerance)
     limits = Limits.around(at_one_head.target, tolerance)
     # The unknowns end where the limits do: one more of width takes a FLOP at least, one more expert a parameter.
@@ -122,7 +123,7 @@ def stated(
         target=at_one_head.target,
         tolerance=tolerance,
         limits=limits,
-        expert_pools=tuple(dict.fromkeys(pools)) if pools else None,
+        expert_pools=pools,
         fields=fields,
         heads=among["heads"],
         top_k=among["top_k"],
@@ -132,6 +133,16 @@ def stated(
         num_shared_experts=among.get("num_shared_experts"),
         d_shared=among.get("d_shared"),
     )
+
+
+def _pools(given: str | Iterable[str]) -> tuple[str, ...]:
+    """The kinds of pools, each once."""
+    pools = tuple(dict.fromkeys([given] if isinstance(given, str) or not isinstance(given, Iterable) else given))
+    for pool in pools:
+        check_field("expert_pool", pool)
+    if not pools:
+        raise InputError(f"expert_pool is empty: accepted are {' and '.join(CHOICES['expert_pool'])}")
+    return pools
 
 
 def divisors_within(among: Ranges, number: int) -> list[int]:

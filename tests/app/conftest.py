@@ -1,0 +1,266 @@
+"""What the tests of the app share: pages run without a browser, what they show, and the app served for a browser."""
+
+import os
+import re
+import socket
+import subprocess
+import sys
+import threading
+import urllib.request
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cache, cached_property
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from time import monotonic, sleep
+from typing import Any
+from unittest.mock import patch
+
+import pytest
+from streamlit.components.v2.component_manager import BidiComponentManager
+from streamlit.config import set_option
+from streamlit.testing.v1 import AppTest
+
+import app
+from parity import Constraints, MoELayer
+from parity.builtin import BUILTIN
+from parity.problem import RawTarget
+from parity.ref import reference_to
+from parity.report.model import Report, for_people
+
+PAGES = ("solve", "explore", "compare", "verify", "paper")
+APP = Path(app.__file__).parent
+PATIENCE = 20.0
+"""Seconds after which something that did not happen is taken to have failed."""
+
+
+def opened(page: str, address: Mapping[str, str] | None = None) -> AppTest:
+    """The page as it opens at an address with these values."""
+    shown = AppTest.from_file(str(APP / "views" / f"{page}.py"), default_timeout=PATIENCE)
+    if address:
+        shown.query_params.update({"v": "1", **address})
+    return shown.run()
+
+
+def whole(page: str, address: Mapping[str, str]) -> AppTest:
+    """The whole app, on this page at an address with these values."""
+    shown = AppTest.from_file(str(APP / "main.py"), default_timeout=PATIENCE).run()
+    shown.switch_page(f"views/{page}.py")
+    shown.query_params.update({"v": "1", **address})
+    return shown.run()
+
+
+def control(shown: AppTest, name: str) -> Any:
+    """The control of that name in the address."""
+    key = f"{shown.title[0].value.lower()}.{name}"
+    kinds = (shown.text_input, shown.selectbox, shown.multiselect, shown.toggle)
+    return next(widget for kind in kinds for widget in kind if widget.key == key)
+
+
+def changed(shown: AppTest, values: Mapping[str, Any]) -> AppTest:
+    """The page after these controls were changed, all at once."""
+    for name, value in values.items():
+        control(shown, name).set_value(value)
+    return shown.run()
+
+
+def button(shown: AppTest, label: str) -> Any:
+    """The button with that label."""
+    return next(widget for widget in shown.button if widget.label == label)
+
+
+def labels(shown: AppTest) -> list[str]:
+    """The labels of the buttons."""
+    return [widget.label for widget in shown.button]
+
+
+def metrics(shown: AppTest) -> dict[str, str]:
+    """The large numbers by their labels."""
+    return {metric.label: metric.value for metric in shown.metric}
+
+
+def tables(shown: AppTest) -> list[list[list[str]]]:
+    """The cells of every table, row by row."""
+    return [frame.value.to_numpy().tolist() for frame in shown.dataframe]
+
+
+def cells(report: Report) -> list[list[list[str]]]:
+    """What the tables of a report of the command line have in their cells."""
+    return [[[for_people(cell) for cell in row] for row in table.rows] for table in report.tables]
+
+
+def charts(shown: AppTest) -> list[str]:
+    """What the charts show, in words."""
+    return [chart.proto.alt for chart in shown.get("vega_lite_chart")]
+
+
+def answers(shown: AppTest) -> dict[str, Any]:
+    """Everything that a page answers with."""
+    return {
+        "metrics": metrics(shown),
+        "tables": tables(shown),
+        "charts": charts(shown),
+        "commands": [code.value for code in shown.code],
+    }
+
+
+CODE = re.compile(r"(`+) (.*) \1")
+
+
+def _said(shown: AppTest) -> list[str]:
+    """What the page says about values, line by line, as Markdown."""
+    boxes = [box for kind in (shown.error, shown.warning, shown.info) for box in kind]
+    return [line for box in boxes for line in box.value.split("  \n")]
+
+
+def messages(shown: AppTest) -> list[str]:
+    """What the page says about values, as its visitor reads it."""
+    return [code[2] if (code := CODE.fullmatch(line)) else line.replace("\\", "") for line in _said(shown)]
+
+
+def is_inert(shown: AppTest) -> bool:
+    """Whether what the page says about values is code throughout, in which nothing is markup."""
+    found = [CODE.fullmatch(line) for line in _said(shown)]
+    return all(code and code[1] not in re.findall("`+", code[2]) for code in found)
+
+
+def link(shown: AppTest) -> dict[str, str]:
+    """The values in the address."""
+    return dict(shown.query_params)
+
+
+@cache
+def defaults(page: str) -> dict[str, Any]:
+    """Everything that the page answers with at an empty address."""
+    return answers(opened(page))
+
+
+@dataclass(frozen=True, eq=False)
+class Change:
+    """A page at an address, of which one control is changed, and what the function behind it is then to be asked."""
+
+    start: Mapping[str, str]
+    control: str
+    value: Any
+    asked: Mapping[str, Any] = field(default_factory=dict)
+    baseline: MoELayer | RawTarget = BUILTIN["paper-smoe"].design
+
+    def __str__(self) -> str:
+        return f"{self.control}={self.value}"
+
+    @property
+    def link(self) -> dict[str, str]:
+        """What the address is to be afterwards."""
+        return {"v": "1", **self.start, self.control: self.value}
+
+    @property
+    def name(self) -> str:
+        """The baseline as the command line names it."""
+        return reference_to(self.baseline) if isinstance(self.baseline, MoELayer) else "the targets"
+
+    @cached_property
+    def question(self) -> dict[str, Any]:
+        """What is asked, with the constraints as one argument."""
+        limits = {name: value for name, value in self.asked.items() if name in Constraints.__dataclass_fields__}
+        rest = {name: value for name, value in self.asked.items() if name not in limits}
+        return {**rest, "constraints": Constraints(**limits)}
+
+
+@cache
+def before_and_after(page: str, change: Change) -> tuple[dict[str, Any], AppTest]:
+    """What the page answered before the change, and the page after it."""
+    shown = opened(page, change.start)
+    before = answers(shown)
+    return before, changed(shown, {change.control: change.value})
+
+
+@dataclass(frozen=True)
+class Served:
+    """The app as `parity app` serves it."""
+
+    port: int
+    log: Path
+    """What the server printed."""
+    asked: list[str]
+    """What the server itself asked of other machines."""
+
+    @property
+    def url(self) -> str:
+        """The address of the first page."""
+        return f"http://127.0.0.1:{self.port}"
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _as_served() -> Iterator[None]:
+    """Pages run as `parity app` runs them; looking for components of others would take longer than a page."""
+    set_option("runner.magicEnabled", False)
+    with patch.object(BidiComponentManager, "discover_and_register_components"):
+        yield
+
+
+@pytest.fixture(scope="session")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """The app, served until the tests end; a proxy stands between it and other machines and notes what it asks."""
+    home = tmp_path_factory.mktemp("served")
+    log = home / "log"
+    with _noting() as (proxy, asked):
+        proxies = dict.fromkeys(("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"), proxy)
+        with serving(log, {**proxies, "HOME": str(home), "no_proxy": "", "NO_PROXY": ""}) as (_, port):
+            yield Served(port, log, asked)
+
+
+@contextmanager
+def serving(log: Path, environment: Mapping[str, str]) -> "Iterator[tuple[subprocess.Popen[bytes], int]]":
+    """A server of the app that is ready, which is ended at the end, and its port."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "parity.cli", "app", "--port", str(port)]
+    with log.open("wb") as out:
+        process = subprocess.Popen(command, env=os.environ | environment, stdout=out, stderr=subprocess.STDOUT)
+        try:
+            _wait_until_ready(process, f"http://127.0.0.1:{port}/_stcore/health", log)
+            yield process, port
+        finally:
+            process.terminate()
+            process.wait(PATIENCE)
+
+
+@contextmanager
+def _noting() -> Iterator[tuple[str, list[str]]]:
+    """A proxy that passes nothing on: its address, and what was asked of it."""
+    asked: list[str] = []
+
+    class Proxy(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            self.send_error(403)
+
+        do_CONNECT = do_POST = do_GET
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Proxy)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}", asked
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def _wait_until_ready(process: "subprocess.Popen[bytes]", url: str, log: Path) -> None:
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    end = monotonic() + PATIENCE
+    while process.poll() is None and monotonic() < end:
+        try:
+            with direct.open(url, timeout=PATIENCE) as reply:
+                assert reply.read() == b"ok"
+                return
+        except OSError:
+            sleep(0.05)
+    raise AssertionError(f"the app is not served: {log.read_text()}")
