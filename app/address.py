@@ -52,6 +52,16 @@ class Address:
             st.session_state[key] = value
         return key
 
+    def carried(self, name: str) -> str:
+        """A value that has no widget, and stays with the page."""
+        key = f"{self._page} carries {name}"
+        self._defaults[name] = ""
+        if self._came or key not in st.session_state:
+            st.session_state[key] = self._source.get(name, "")
+        value = str(st.session_state[key])
+        self.keep(name, value)
+        return value
+
     def keep(self, name: str, value: str) -> None:
         """Note the value that the widget of that name has now."""
         self._values[name] = value
@@ -65,9 +75,7 @@ class Address:
         """Put the values into the address, after the last control of the page."""
         unknown = self._source.keys() - self._defaults.keys() - {"v"} if self._came else ()
         if unknown:
-            self.problems.append(
-                f"This link has {', '.join(sorted(unknown))}, which this page does not know."
-            )
+            self.problems.append(f"This link has {', '.join(sorted(unknown))}, which this page does not know.")
         link = self.link()
         st.session_state[self._left] = link
         if link != st.query_params.to_dict():

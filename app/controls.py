@@ -96,10 +96,7 @@ class Controls:
 
     def carried(self, name: str, parse: Callable[[str], Value]) -> Value | None:
         """A value without a control, that another page put into the address."""
-        key = self.address.restore(name, "")
-        text = st.session_state[key]
-        self.address.keep(name, text)
-        return self.parsed(name, text, parse)
+        return self.parsed(name, self.address.carried(name), parse)
 
     def ranges(self, name: str, label: str, default: str, about: str, least: int = 1) -> Ranges | None:
         """A set of integers, or None where it is left empty."""

@@ -12,6 +12,6 @@ def plain(text: str) -> str:
 
 def as_typed(text: str) -> str:
     """Text that may hold what a visitor typed, as code: nothing in it becomes a link, an icon or a longer dash."""
-    line = text.replace("\n", " ")
+    line = re.sub(r"[\r\n]", " ", text)
     fence = "`" * (1 + max(map(len, re.findall("`+", line)), default=0))
     return f"{fence} {line} {fence}"

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from multiprocessing import active_children
 from pathlib import Path
 from time import monotonic, sleep
 from typing import Any
@@ -197,6 +198,15 @@ def _as_served() -> Iterator[None]:
     set_option("runner.magicEnabled", False)
     with patch.object(BidiComponentManager, "discover_and_register_components"):
         yield
+
+
+@pytest.fixture(autouse=True)
+def _no_work_left() -> Iterator[None]:
+    """Work that a test has started ends with it."""
+    yield
+    for process in active_children():
+        process.terminate()
+        process.join()
 
 
 @pytest.fixture(scope="session")

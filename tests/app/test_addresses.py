@@ -22,17 +22,6 @@ OF_EACH = {
 }
 
 
-SOLVE_FORGETS = [
-    pytest.param(
-        "solve",
-        marks=pytest.mark.xfail(
-            raises=AssertionError,
-            reason="`picked` outlives the page that is left, so that Address takes an empty address for the defaults",
-        ),
-    )
-]
-
-
 @pytest.mark.parametrize("page", PAGES)
 def test_the_default_page_has_an_empty_address(page: str) -> None:
     shown = opened(page)
@@ -112,7 +101,7 @@ def test_a_value_that_is_refused_is_kept_in_the_address() -> None:
     assert control(opened("solve", link(shown)), "heads").value == "five"
 
 
-@pytest.mark.parametrize("page", [*SOLVE_FORGETS, *PAGES[1:]])
+@pytest.mark.parametrize("page", PAGES)
 def test_a_page_that_is_left_and_returned_to_is_as_it_was(page: str) -> None:
     shown = whole(page, OF_EACH[page])
     before = answers(shown)

@@ -1,5 +1,6 @@
 """Long work in a process of its own: what it reports, and how it ends."""
 
+from multiprocessing import active_children
 from time import monotonic, sleep
 
 import pytest
@@ -42,6 +43,8 @@ def test_work_that_ends_without_an_answer_is_said_to_have(capfd: pytest.CaptureF
     job = ended(Job(verify, None, 4, 0))
     assert job.result is None
     assert str(job.error).startswith("the work ended without an answer")
+    for process in active_children():
+        process.join(PATIENCE)
     assert "Traceback" in capfd.readouterr().err
 
 
@@ -49,5 +52,8 @@ def test_cancelled_work_has_no_result_and_does_not_go_on() -> None:
     job = Job(verify, BUILTIN["paper-smoe"].design, 4096, 0)
     assert job.running
     job.cancel()
+    for process in active_children():
+        process.join(PATIENCE)
+    assert not active_children()
     assert not job.running
     assert (job.result, job.error) == (None, "cancelled")

@@ -48,13 +48,6 @@ def run_to_its_end(address: Mapping[str, str]) -> AppTest:
     return shown
 
 
-def end_all() -> None:
-    """End what was started."""
-    for process in active_children():
-        process.terminate()
-        process.join()
-
-
 def test_a_run_shows_that_predicted_equals_executed(capfd: pytest.CaptureFixture[str]) -> None:
     shown = run_to_its_end(SMALL)
     name = "d_model=12,d_expert=5,num_experts=3,top_k=1,heads=2"
@@ -110,18 +103,15 @@ def test_a_run_can_be_cancelled_and_started_anew() -> None:
     assert not tables(shown)
     button(shown, "Run").click().run()
     assert "Cancel" in labels(shown)
-    end_all()
 
 
 def test_a_second_run_ends_the_first() -> None:
     shown = button(opened("verify", LASTING), "Run").click().run()
     (first,) = active_children()
-    try:
-        button(shown, "Run").click().run()
-        first.join(1)
-        assert not first.is_alive()
-    finally:
-        end_all()
+    button(shown, "Run").click().run()
+    first.join(PATIENCE)
+    assert not first.is_alive()
+    assert len(active_children()) == 1
 
 
 def test_an_answer_to_another_question_is_not_shown() -> None:
