@@ -62,6 +62,10 @@ class Address:
         self.keep(name, value)
         return value
 
+    def forget(self, name: str) -> None:
+        """Empty a carried value, before the page is drawn again."""
+        st.session_state[f"{self._page} carries {name}"] = ""
+
     def keep(self, name: str, value: str) -> None:
         """Note the value that the widget of that name has now."""
         self._values[name] = value

@@ -98,6 +98,10 @@ class Controls:
         """A value without a control, that another page put into the address."""
         return self.parsed(name, self.address.carried(name), parse)
 
+    def forget(self, name: str) -> None:
+        """Drop a value that is carried."""
+        self.address.forget(name)
+
     def ranges(self, name: str, label: str, default: str, about: str, least: int = 1) -> Ranges | None:
         """A set of integers, or None where it is left empty."""
         text = self.text(name, label, default, about, placeholder="any" if not default else "")

@@ -22,12 +22,13 @@ PAGES = {
 
 def main() -> None:
     """Draw the page that the address names."""
-    st.set_page_config(page_title="parity", page_icon=str(ICON), layout="wide")
     pages = [
         st.Page(f"views/{name}.py", title=title, icon=icon, url_path=name, default=name == DEFAULT, help=about)
         for name, (title, icon, about) in PAGES.items()
     ]
-    st.navigation(pages, position="top").run()
+    page = st.navigation(pages, position="top")
+    st.set_page_config(page_title=f"{page.title} - parity", page_icon=str(ICON), layout="wide")
+    page.run()
 
 
 main()

@@ -114,7 +114,9 @@ def pick(points: list[tuple[Solution, bool]], selected: list[dict[str, Any]], li
     )
     design = points[chosen][0].design
     shared = {name: value for name, value in link.items() if name not in (*RANGES, "expert_pool", "tolerance")}
-    picked = {"v": VERSION, "heads": str(design.heads), "top_k": str(design.top_k), "picked": reference_to(design)}
+    own = ("heads", "top_k", *(name for name in ("d_latent", "num_shared_experts", "d_shared") if name in link))
+    picked = {"v": VERSION, "picked": reference_to(design), **{name: str(getattr(design, name)) for name in own}}
+    picked |= {"expert_pool": design.expert_pool} if "expert_pool" in link else {}
     if st.button("Open in Solve", icon=":material/balance:", help="Solve with these heads and top-k."):
         st.switch_page("views/solve.py", query_params=shared | picked)
 

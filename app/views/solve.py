@@ -50,7 +50,7 @@ def page() -> None:
             controls.refuse(error)
             controls.show_refusals()
             return
-        answer(result, asked, picked)
+        answer(result, asked, picked, controls)
         if derived:
             st.subheader("Derivation")
             st.markdown(derivation(result, asked))
@@ -78,7 +78,7 @@ def ask(controls: Controls) -> tuple[MoELayer | RawTarget | None, dict[str, Any]
     return baseline, {**asked, "constraints": Constraints(**limits)}
 
 
-def answer(result: SolveResult, asked: dict[str, Any], picked: MoELayer | None) -> None:
+def answer(result: SolveResult, asked: dict[str, Any], picked: MoELayer | None, controls: Controls) -> None:
     """Draw the best design and its alternatives, where its costs go, the proof and the derivation."""
     baseline, best = result.problem.baseline, result.best
     report = solve_report(result, _name(baseline))
@@ -87,7 +87,7 @@ def answer(result: SolveResult, asked: dict[str, Any], picked: MoELayer | None) 
             st.metric(label, value, width="content")
     show_tables(report)
     if picked is not None:
-        show_picked(Solution.of(picked, result.problem.convention, result.problem.target))
+        show_picked(Solution.of(picked, result.problem.convention, result.problem.target), controls)
     st.subheader("Where every FLOP and parameter goes")
     costs = dict(_costs(result, picked))
     for column, (quantity, title) in zip(st.columns(2), QUANTITIES, strict=True):
@@ -115,7 +115,7 @@ def _name(baseline: MoELayer | RawTarget) -> str:
     return reference_to(baseline) if isinstance(baseline, MoELayer) else "the targets"
 
 
-def show_picked(picked: Solution) -> None:
+def show_picked(picked: Solution, controls: Controls) -> None:
     """Draw what was picked in Explore beside the best."""
     x = picked.design
     errors = f"{percent(picked.flops_error)} in FLOPs and {percent(picked.params_error)} in parameters"
@@ -123,6 +123,12 @@ def show_picked(picked: Solution) -> None:
         f"{counted(x.heads, 'head')}, top-{x.top_k}, {counted(x.num_experts, 'expert')} of width {integer(x.d_expert)}"
     )
     st.markdown(f"**Picked in Explore**: {shape}; errors {errors}.")
+    st.button(
+        "Forget it",
+        help="Take the picked design off the page and its address.",
+        on_click=controls.forget,
+        args=("picked",),
+    )
 
 
 def _headline(best: Solution) -> Iterator[tuple[str, str]]:

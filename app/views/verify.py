@@ -8,6 +8,7 @@ from app.downloads import downloads
 from app.jobs import Job
 from app.reports import show_notes, show_tables
 from app.text import plain
+from parity.design import MoELayer
 from parity.errors import InputError
 from parity.ref import reference_to
 from parity.report.verify import verify_report
@@ -54,14 +55,20 @@ def page() -> None:
         if factor > 1:
             st.caption(f"Run at 1/{factor} of its widths, which fits here; `parity verify` runs it whole.")
         asked = (layer, tokens, seed)
+        end_what_nobody_follows(asked)
         if st.button("Run", type="primary", icon=":material/play_arrow:", help="Run the layer and compare."):
-            _, earlier = st.session_state.get("verify job", (None, None))
-            if earlier is not None and earlier.running:
-                earlier.cancel()
+            end_what_nobody_follows(None)
             st.session_state["verify job"] = (asked, Job(verify, *asked))
         started_for, job = st.session_state.get("verify job", (None, None))
         if job is not None and started_for == asked:
             follow(job, name if factor == 1 else f"{name} at 1/{factor} width")
+
+
+def end_what_nobody_follows(asked: tuple[MoELayer, int, int] | None) -> None:
+    """Cancel a run of something else than what is asked now."""
+    started_for, job = st.session_state.get("verify job", (None, None))
+    if job is not None and started_for != asked and job.running:
+        job.cancel()
 
 
 def follow(job: Job, name: str) -> None:

@@ -183,6 +183,19 @@ def test_a_picked_design_opens_in_solve_with_its_heads_and_top_k_and_what_was_as
     assert sum("Picked in Explore" in block.value for block in shown.markdown) == 1
 
 
+def test_a_picked_design_takes_its_own_shared_experts_along_and_can_be_forgotten() -> None:
+    shown = whole(
+        "explore", {"heads": "2", "top_k": "2", "num_shared_experts": "1", "d_shared": "256", "tolerance": "3"}
+    )
+    button(shown, "Open in Solve").click().run()
+    address = link(shown)
+    assert (address["num_shared_experts"], address["d_shared"]) == ("1", "256")
+    assert resolve(address["picked"]).d_shared == 256
+    button(shown, "Forget it").click().run()
+    assert "picked" not in link(shown)
+    assert not any("Picked in Explore" in block.value for block in shown.markdown)
+
+
 def test_a_page_changed_after_a_link_was_opened_keeps_the_change() -> None:
     shown = opened("explore", {"heads": "2"})
     assert link(changed(shown, {"heads": "4"}).run()) == {"v": "1", "heads": "4"}
