@@ -66,7 +66,8 @@ def costs_at_once(template: MoELayer, columns: Mapping[str, Any], convention: st
 
 
 def as_columns(rows: list[Row]) -> dict[str, Any]:
-    return {name: np.array([row[name] for row in rows]) for name in rows[0]}
+    columns = {name: [row[name] for row in rows] for name in rows[0]}
+    return {n: np.array(c, dtype=np.int64 if max(c) <= LARGEST_INTEGER else np.object_) for n, c in columns.items()}
 
 
 @settings(max_examples=400)
