@@ -9,7 +9,9 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 import parity
-from tests.sweeps import QUANTITIES, SweepQuestion, layers_of, listed, sweep_questions, undominated
+from parity import Constraints, MoELayer
+from tests.strategies import CONVENTIONS, layers
+from tests.sweeps import QUANTITIES, Among, SweepQuestion, among, layers_of, listed, sweep_questions, undominated
 
 BOTH_ERRORS = ("flops_error", "params_error")
 
@@ -120,3 +122,24 @@ def test_a_tolerance_admits_the_designs_that_just_meet_it(question: SweepQuestio
     tolerance = max(map(abs, errors))
     narrowed = replace(question, constraints=replace(question.constraints, tolerance=tolerance))
     assert set(listed(narrowed.sweep())) == {design.layer for design in narrowed.designs()} != set()
+
+
+@some
+@given(layers(most_experts=4), st.integers(1, 3), among(0, 3, including=1), st.sampled_from(CONVENTIONS))
+def test_a_design_without_shared_experts_is_listed_once_whatever_the_width_of_others(
+    layer: MoELayer, d_shared: int, widths: Among, convention: str
+) -> None:
+    question = SweepQuestion(
+        baseline=replace(layer, num_shared_experts=1, d_shared=d_shared),
+        among={
+            "heads": Among.of([(layer.heads, layer.heads)]),
+            "top_k": Among.of([(1, 2)]),
+            "num_shared_experts": Among.of([(0, 2)]),
+            "d_shared": widths,
+        },
+        convention=convention,
+        constraints=Constraints(tolerance=Fraction(2, 5)),
+    )
+    found = listed(question.sweep())
+    assert Counter(found) == Counter(design.layer for design in question.designs())
+    assert all(design.d_shared == 0 for design in found if design.num_shared_experts == 0)

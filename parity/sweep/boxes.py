@@ -104,7 +104,8 @@ class Lattice:
     def most_pairs(self, b: Boxes) -> float:
         """A number of pairs that those in all the boxes do not exceed."""
         x, (least_flops, most_flops, least_params, most_params) = b.to(np.float64), self.limits
-        widths, experts = self.across(x)
+        # Subtracted as integers: sides that are far out would be equal once rounded.
+        widths, experts = (side.astype(np.float64) for side in self.across(b))
         flops, params = most_flops - least_flops, most_params - least_params
         in_a_row = np.where(
             experts <= widths,

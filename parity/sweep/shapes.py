@@ -22,6 +22,8 @@ from parity.unknowns import unknowns
 
 MOST_SHAPES = 1_000_000
 """The most shapes in one sweep."""
+MOST_DIVISIONS = 10**8
+"""The most pairs of a latent width and heads that are tried: some seconds of work."""
 SLACK = 1 + 1e-9
 """What bounds in floating point are widened by; what they admit in excess is dropped later, exactly."""
 
@@ -132,6 +134,11 @@ def _heads(latents: list[int], heads: Ranges) -> Integers:
     fitting = heads.up_to(max(latents))
     if fitting is None:
         return np.empty((2, 0), np.int64)
+    if len(latents) * min(fitting.size, FEW) > MOST_DIVISIONS:
+        raise InputError(
+            f"{len(latents):,} latent widths with {fitting.size:,} values of heads are too many to divide: "
+            "accepted are narrower ranges of d_latent or heads"
+        )
     if fitting.size > FEW:
         found = [(width, h) for width in latents for h in divisors_within(fitting, width)]
         return np.array(found, dtype=np.int64).reshape(-1, 2).T
