@@ -26,8 +26,10 @@ def main() -> None:
         st.Page(f"views/{name}.py", title=title, icon=icon, url_path=name, default=name == DEFAULT, help=about)
         for name, (title, icon, about) in PAGES.items()
     ]
+    # Before the navigation, which else puts a page's own icon in the tab, fetched from elsewhere.
+    st.set_page_config(page_icon=str(ICON), layout="wide")
     page = st.navigation(pages, position="top")
-    st.set_page_config(page_title=f"{page.title} - parity", page_icon=str(ICON), layout="wide")
+    st.set_page_config(page_title=f"{page.title} - parity")
     page.run()
 
 
