@@ -14,6 +14,8 @@ Spec = dict[str, Any]
 OPS = ("head", "router", "experts", "merge", "shared")
 COLORS = ("#E69F00", "#CC79A7", "#0072B2", "#009E73", "#56B4E9")
 """Those of Okabe and Ito, which also differ without colour vision."""
+QUANTITIES = (("flops_per_token", "FLOPs per token"), ("params", "Parameters"), ("active_params", "Active parameters"))
+"""Of a cost, and how they are called."""
 BELOW = {"orient": "bottom", "columns": 4}
 MOST_POINTS = 5_000
 """Designs that a chart of a frontier draws at most."""

@@ -3,10 +3,8 @@
 from typing import Any
 
 from app.controls import Controls, in_pairs
-from parity.constraints import MEANING, PROFILES
+from parity.constraints import MEANING, MULTIPLES_AND_BOUNDS, PROFILES
 from parity.ref import parse_percent
-
-MULTIPLES_AND_BOUNDS = ("experts_multiple_of", "d_expert_multiple_of", "ep", "tp", "max_experts")
 
 
 def constraints(controls: Controls, tolerance: str = "") -> dict[str, Any]:

@@ -115,15 +115,25 @@ class Controls:
         beside = self._beside.get(prefix + (name or first), self._banner)
         beside.error(as_typed(message), icon=":material/error:")
 
-    @property
-    def refused(self) -> bool:
-        """Whether a value cannot work."""
-        return bool(self.refusals)
+    def attempt(self, make: Callable[[], Value] | None) -> Value | None:
+        """What `make` gives; None where it or a control cannot work, which is said in place of it."""
+        if make is not None and not self.refused:
+            try:
+                return make()
+            except ParityError as error:
+                self.refuse(error)
+        self.show_refusals()
+        return None
 
     def show_refusals(self) -> None:
         """Say in place of an answer what stands beside the controls, some of which may be folded away."""
         for message in self.refusals:
             st.info(as_typed(message), icon=":material/edit:")
+
+    @property
+    def refused(self) -> bool:
+        """Whether a value cannot work."""
+        return bool(self.refusals)
 
     def done(self) -> None:
         """After the last control: write the address, and say what in it could not be read."""

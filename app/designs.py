@@ -10,6 +10,7 @@ from parity.builtin import BUILTIN
 from parity.design import CHOICES, LEAST, MEANING, REQUIRED, SWITCHES, MoELayer
 from parity.errors import InputError
 from parity.problem import RawTarget
+from parity.ref import reference_to
 
 OWN_FIELDS, TARGETS = "own fields", "targets"
 EXAMPLE = {"d_model": "768", "d_expert": "2048", "num_experts": "8", "top_k": "1"}
@@ -25,25 +26,34 @@ NOTHING: Mapping[str, str] = {}
 YES_OR_NO = {"yes": True, "no": False}
 
 
-def pick(controls: Controls, *, first: str = "paper-smoe") -> MoELayer | None:
-    """A design; None where a value cannot work."""
-    names = [first, *(name for name in BUILTIN if name != first), OWN_FIELDS]
+def name_of(baseline: MoELayer | RawTarget) -> str:
+    """What to call what is matched."""
+    return reference_to(baseline) if isinstance(baseline, MoELayer) else "the targets"
+
+
+def pick(controls: Controls, first: str) -> MoELayer | None:
+    """A design, to begin with that of this name; None where a value cannot work."""
+    names = _names(first)
     chosen = controls.choice("design", "Design", names, "A built-in design, or one of your own field by field.")
     return own_design(controls) if chosen == OWN_FIELDS else BUILTIN[chosen].design
 
 
 def baseline(controls: Controls) -> MoELayer | RawTarget | None:
     """What to match: a design, or the costs themselves; None where a value cannot work."""
-    names = ["paper-smoe", *(name for name in BUILTIN if name != "paper-smoe"), OWN_FIELDS, TARGETS]
     chosen = controls.choice(
         "baseline",
         "Baseline",
-        names,
+        [*_names("paper-smoe"), TARGETS],
         "What to match: a built-in design, one of your own field by field, or the costs themselves.",
     )
     if chosen == OWN_FIELDS:
         return own_design(controls)
     return _targets(controls) if chosen == TARGETS else BUILTIN[chosen].design
+
+
+def _names(first: str) -> list[str]:
+    """The built-in designs, that of this name before the others, and the way to one's own."""
+    return [first, *(name for name in BUILTIN if name != first), OWN_FIELDS]
 
 
 def own_design(controls: Controls) -> MoELayer | None:

@@ -1,8 +1,12 @@
 """Reports of the command line on the page."""
 
+from collections.abc import Mapping, Sequence
+
 import streamlit as st
 
+from app import charts
 from app.text import plain
+from parity.cost import Cost
 from parity.report.model import Report, Table, for_people
 
 MOST_ROWS = 20
@@ -36,6 +40,13 @@ def show_table(table: Table) -> None:
         },
         alt=f"{table.title}. Columns: {', '.join(filter(None, table.columns))}. {len(rows)} rows.",
     )
+
+
+def show_costs(costs: Mapping[str, Cost], quantities: Sequence[tuple[str, str]]) -> None:
+    """Where the costs of designs go, one chart for each quantity, side by side."""
+    for column, (quantity, title) in zip(st.columns(len(quantities)), quantities, strict=True):
+        words = charts.describe_costs(costs, quantity, title)
+        column.vega_lite_chart(spec=charts.cost_bars(costs, quantity, title), alt=words)
 
 
 def _width(cells: list[str]) -> int:

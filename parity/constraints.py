@@ -11,6 +11,9 @@ PROFILES: Mapping[str, int] = {"none": 1, "bf16": 8, "fp8": 16, "mxfp8": 32, "ti
 """What `d_expert / tp` and the sub-token width are multiples of, for hardware to multiply them fast."""
 
 
+MULTIPLES_AND_BOUNDS = ("experts_multiple_of", "d_expert_multiple_of", "ep", "tp", "max_experts")
+"""The constraints that are integers of at least 1, those that are multiples with 1 as their default."""
+
 MEANING: Mapping[str, str] = {
     "experts_multiple_of": "num_experts is a multiple of this.",
     "d_expert_multiple_of": "d_expert is a multiple of this.",
@@ -45,7 +48,7 @@ class Constraints:
     profile: str = "none"
 
     def __post_init__(self) -> None:
-        for name in ("experts_multiple_of", "d_expert_multiple_of", "ep", "tp", "max_experts"):
+        for name in MULTIPLES_AND_BOUNDS:
             value = getattr(self, name)
             if name == "max_experts" and value is None:
                 continue

@@ -153,8 +153,9 @@ class SweepQuestion:
             if width % limits.d_expert_multiple_of == width % limits.tp == width // limits.tp % alignment == 0
         )
         if self.convention == "matmul" and not fixed:
-            allowed = dropwhile(lambda width: not is_on_the_meant_side(shape, wanted, width), allowed)  # type: ignore
-        yield from allowed
+            yield from dropwhile(lambda width: not is_on_the_meant_side(shape, wanted, width), allowed)
+        else:
+            yield from allowed
 
     def _numbers(self, top_k: int) -> Iterator[int]:
         """The allowed numbers of experts, growing."""

@@ -1,6 +1,7 @@
 """Sets of integers: what is written is what is meant, and what cannot be meant is refused."""
 
 from itertools import pairwise
+from random import Random
 
 import pytest
 from hypothesis import given
@@ -32,9 +33,9 @@ def test_spans_grow_and_do_not_touch(spans: list[tuple[int, int]]) -> None:
 
 
 @given(SPANS, st.randoms())
-def test_order_and_overlap_do_not_matter(spans: list[tuple[int, int]], random: object) -> None:
+def test_order_and_overlap_do_not_matter(spans: list[tuple[int, int]], random: Random) -> None:
     shuffled = [*spans, *spans[:2]]
-    random.shuffle(shuffled)  # type: ignore[attr-defined]
+    random.shuffle(shuffled)
     assert Ranges.of("x", written(shuffled)) == Ranges.of("x", written(spans))
 
 
@@ -86,5 +87,5 @@ def test_an_enormous_range_is_not_spelled_out() -> None:
 )
 def test_what_is_no_set_is_refused_with_what_was_given(given: object, shown: str) -> None:
     with pytest.raises(InputError, match="accepted") as refused:
-        Ranges.of("x", given)  # type: ignore[arg-type]
+        Ranges.of("x", given)  # type: ignore[arg-type]  # what must fail
     assert shown in str(refused.value)

@@ -54,7 +54,7 @@ def small_divisors(number: int) -> list[int]:
 
 def costs_one_by_one(template: MoELayer, rows: list[Row], convention: str) -> list[dict[str, int]]:
     return [
-        parity.cost(MoELayer(**{**template.to_dict(), **row}), convention).totals()  # type: ignore[arg-type]
+        parity.cost(MoELayer(**{**template.to_dict(), **row}), convention).totals()  # type: ignore[arg-type]  # rows hold integers
         for row in rows
     ]
 

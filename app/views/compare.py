@@ -5,7 +5,7 @@ import streamlit as st
 from app import charts, pictures
 from app.controls import Controls
 from app.downloads import downloads
-from app.reports import show_notes, show_tables
+from app.reports import show_costs, show_notes, show_table, show_tables
 from parity.builtin import BUILTIN
 from parity.conventions import CONVENTIONS
 from parity.cost import cost
@@ -13,10 +13,8 @@ from parity.design import MoELayer
 from parity.errors import InputError
 from parity.ref import resolve
 from parity.report.layer import compare_report, ledger_table
-from parity.report.model import Report
 
 FIRST = ("paper-smoe", "paper-fine-grained", "paper-mh-moe-2", "paper-mh-moe-3")
-QUANTITIES = (("flops_per_token", "FLOPs per token"), ("params", "Parameters"), ("active_params", "Active parameters"))
 MOST = 12
 
 
@@ -46,17 +44,14 @@ def page() -> None:
 def show(layers: list[tuple[str, MoELayer]], convention: str) -> None:
     """Draw the charts and the tables."""
     costs = {name: cost(layer, convention) for name, layer in layers}
-    for column, (quantity, title) in zip(st.columns(len(QUANTITIES)), QUANTITIES, strict=True):
-        words = charts.describe_costs(costs, quantity, title)
-        column.vega_lite_chart(spec=charts.cost_bars(costs, quantity, title), alt=words)
+    show_costs(costs, charts.QUANTITIES)
     report = compare_report(layers)
     show_tables(report)
     show_notes(report.notes)
-    ops = [ledger_table(layers, name) for name in CONVENTIONS]
-    for tab, table in zip(st.tabs(list(CONVENTIONS)), ops, strict=True):
+    for tab, name in zip(st.tabs(list(CONVENTIONS)), CONVENTIONS, strict=True):
         with tab:
-            show_tables(Report({}, (table,)))
-    downloads("parity-compare", report, lambda: pictures.costs(costs, QUANTITIES))
+            show_table(ledger_table(layers, name))
+    downloads("parity-compare", report, lambda: pictures.costs(costs, charts.QUANTITIES))
 
 
 page()

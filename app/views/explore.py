@@ -1,5 +1,6 @@
 """Explore: every design at parity inside ranges, and the frontier to hover over and pick from."""
 
+from functools import partial
 from typing import Any
 
 import streamlit as st
@@ -14,7 +15,6 @@ from app.reports import show_notes, show_tables
 from parity.constraints import Constraints
 from parity.conventions import CONVENTIONS
 from parity.design import CHOICES, MEANING, MoELayer
-from parity.errors import ParityError
 from parity.problem import RawTarget
 from parity.ref import reference_to
 from parity.report.sweep import designs_as_csv, designs_as_parquet, sweep_report
@@ -38,16 +38,10 @@ def page() -> None:
         baseline, asked = ask(controls)
     controls.done()
     with answering:
-        if baseline is None or controls.refused:
-            controls.show_refusals()
-            return
-        try:
-            result = sweep(baseline, most=MOST, keep=False, **asked)
-        except ParityError as error:
-            controls.refuse(error)
-            controls.show_refusals()
-            return
-        answer(result, asked, controls)
+        look = partial(sweep, baseline, most=MOST, keep=False, **asked) if baseline else None
+        result = controls.attempt(look)
+        if result is not None:
+            answer(result, asked, controls)
 
 
 def ask(controls: Controls) -> tuple[MoELayer | RawTarget | None, dict[str, Any]]:
@@ -75,7 +69,7 @@ def answer(result: SweepResult, asked: dict[str, Any], controls: Controls) -> No
     """Draw the counts, the chart, what is picked, and the tables."""
     baseline = result.space.baseline
     closest = None if result.feasible else nearest(baseline, most=MOST, **asked)
-    report = sweep_report(result, reference_to(baseline) if isinstance(baseline, MoELayer) else "the targets", closest)
+    report = sweep_report(result, designs.name_of(baseline), closest)
     with st.container(horizontal=True, gap="large"):
         st.metric("feasible designs", integer(result.feasible), width="content")
         st.metric("on the frontier", integer(len(result.frontier)), width="content")

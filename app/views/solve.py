@@ -1,6 +1,7 @@
 """Solve: the design that matches a baseline, exactly and in integers, with the proof and the derivation."""
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import streamlit as st
@@ -10,19 +11,18 @@ from app.command import command
 from app.constraints import constraints
 from app.controls import Controls
 from app.downloads import downloads
-from app.reports import show_notes, show_tables
+from app.reports import show_costs, show_notes, show_tables
 from parity.constraints import Constraints
 from parity.conventions import CONVENTIONS
 from parity.cost import Cost, cost
 from parity.design import MEANING, MoELayer
-from parity.errors import ParityError
 from parity.problem import RawTarget
-from parity.ref import reference_to, resolve
+from parity.ref import resolve
 from parity.report.solve import solve_report
 from parity.solve import Solution, SolveResult, solve
 from parity.text import counted, integer, percent
 
-QUANTITIES = (("flops_per_token", "FLOPs per token"), ("params", "Parameters"))
+QUANTITIES = charts.QUANTITIES[:2]
 # Numbers that the design has from the baseline or by default unless they are given.
 OWN = ("d_latent", "num_shared_experts", "d_shared")
 # What a derivation, which is over the reals with both unknowns open, does not depend on.
@@ -41,14 +41,8 @@ def page() -> None:
     picked = controls.carried("picked", lambda ref: resolve(ref, files=False))
     controls.done()
     with answering:
-        if baseline is None or controls.refused:
-            controls.show_refusals()
-            return
-        try:
-            result = solve(baseline, **asked)
-        except ParityError as error:
-            controls.refuse(error)
-            controls.show_refusals()
+        result = controls.attempt(partial(solve, baseline, **asked) if baseline else None)
+        if result is None:
             return
         answer(result, asked, picked, controls)
         if derived:
@@ -64,8 +58,8 @@ def ask(controls: Controls) -> tuple[MoELayer | RawTarget | None, dict[str, Any]
         heads = controls.required("heads", "3", MEANING["heads"])
     with right:
         top_k = controls.required("top_k", "3", MEANING["top_k"])
-    counted = "; ".join(f"{rule.name}: {rule.used_for}" for rule in CONVENTIONS.values())
-    convention = controls.choice("convention", "convention", list(CONVENTIONS), f"How to count. {counted}.")
+    meanings = "; ".join(f"{rule.name}: {rule.used_for}" for rule in CONVENTIONS.values())
+    convention = controls.choice("convention", "convention", list(CONVENTIONS), f"How to count. {meanings}.")
     with st.expander("Constraints", icon=":material/rule:"):
         limits = constraints(controls)
         prefer = controls.choice(
@@ -81,7 +75,7 @@ def ask(controls: Controls) -> tuple[MoELayer | RawTarget | None, dict[str, Any]
 def answer(result: SolveResult, asked: dict[str, Any], picked: MoELayer | None, controls: Controls) -> None:
     """Draw the best design and its alternatives, where its costs go, the proof and the derivation."""
     baseline, best = result.problem.baseline, result.best
-    report = solve_report(result, _name(baseline))
+    report = solve_report(result, designs.name_of(baseline))
     with st.container(horizontal=True, gap="large"):
         for label, value in _headline(best):
             st.metric(label, value, width="content")
@@ -90,9 +84,7 @@ def answer(result: SolveResult, asked: dict[str, Any], picked: MoELayer | None, 
         show_picked(Solution.of(picked, result.problem.convention, result.problem.target), controls)
     st.subheader("Where every FLOP and parameter goes")
     costs = dict(_costs(result, picked))
-    for column, (quantity, title) in zip(st.columns(2), QUANTITIES, strict=True):
-        words = charts.describe_costs(costs, quantity, title)
-        column.vega_lite_chart(spec=charts.cost_bars(costs, quantity, title), alt=words)
+    show_costs(costs, QUANTITIES)
     st.subheader("Why this one")
     show_notes(report.notes)
     st.subheader("Take it along")
@@ -108,11 +100,7 @@ def derivation(result: SolveResult, asked: dict[str, Any]) -> str:
 
     both_open = {key: value for key, value in asked.items() if key not in NOT_DERIVED}
     baseline = result.problem.baseline
-    return to_markdown(explain(baseline, **both_open), _name(baseline))
-
-
-def _name(baseline: MoELayer | RawTarget) -> str:
-    return reference_to(baseline) if isinstance(baseline, MoELayer) else "the targets"
+    return to_markdown(explain(baseline, **both_open), designs.name_of(baseline))
 
 
 def show_picked(picked: Solution, controls: Controls) -> None:

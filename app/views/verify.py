@@ -30,7 +30,7 @@ def page() -> None:
     )
     asking, answering = st.columns([2, 3], gap="large")
     with asking:
-        design = designs.pick(controls, first="paper-mh-moe-3")
+        design = designs.pick(controls, "paper-mh-moe-3")
         left, right = st.columns(2)
         with left:
             tokens = controls.required("tokens", "64", f"Random tokens to run, up to {integer(MOST_TOKENS)}.")

@@ -22,6 +22,7 @@ ENDINGS = {".md": "markdown", ".tex": "latex", ".txt": "table"}
 """Endings of files that are not the name of their format."""
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+Value = TypeVar("Value")
 
 
 class Named(NamedTuple):
@@ -31,7 +32,25 @@ class Named(NamedTuple):
     design: MoELayer
 
 
-class Integer(click.ParamType[int]):
+class Parsed(click.ParamType[Value]):
+    """A value that is parsed from text by `read`, which says what is wrong with it as an InputError."""
+
+    def read(self, name: str, text: str) -> Value:
+        """The value of the option or argument of that name."""
+        raise NotImplementedError
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Value:
+        """Parse what is text; a default may be a value already."""
+        if not isinstance(value, str):
+            parsed: Value = value
+            return parsed
+        try:
+            return self.read((param.name if param else None) or "value", value)
+        except InputError as error:
+            raise click.BadParameter(str(error), ctx, param) from None
+
+
+class Integer(Parsed[int]):
     """Decimal digits, from `least` to 2^63 - 1."""
 
     name = "integer"
@@ -39,32 +58,22 @@ class Integer(click.ParamType[int]):
     def __init__(self, least: int = 1) -> None:
         self.least = least
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+    def read(self, name: str, text: str) -> int:
         """Parse the digits."""
-        if isinstance(value, int):
-            return value
-        try:
-            return parse_integer(param.name or "value" if param else "value", value, self.least)
-        except InputError as error:
-            raise click.BadParameter(str(error), ctx, param) from None
+        return parse_integer(name, text, self.least)
 
 
-class Percent(click.ParamType[Fraction]):
+class Percent(Parsed[Fraction]):
     """A percentage in decimal notation, exact: `2.5` is 1/40."""
 
     name = "percent"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Fraction:
+    def read(self, name: str, text: str) -> Fraction:
         """Parse the percentage into a share."""
-        if isinstance(value, Fraction):
-            return value
-        try:
-            return parse_percent(param.name or "value" if param else "value", value)
-        except InputError as error:
-            raise click.BadParameter(str(error), ctx, param) from None
+        return parse_percent(name, text)
 
 
-class Among(click.ParamType[Ranges]):
+class Among(Parsed[Ranges]):
     """A set of integers of at least `least`: `1,2,4` or `1-16`."""
 
     name = "ranges"
@@ -72,39 +81,29 @@ class Among(click.ParamType[Ranges]):
     def __init__(self, least: int = 1) -> None:
         self.least = least
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Ranges:
+    def read(self, name: str, text: str) -> Ranges:
         """Parse the set."""
-        if isinstance(value, Ranges):
-            return value
-        try:
-            return Ranges.of(param.name or "value" if param else "value", value, self.least)
-        except InputError as error:
-            raise click.BadParameter(str(error), ctx, param) from None
+        return Ranges.of(name, text, self.least)
 
 
-class Words(click.ParamType[tuple[str, ...]]):
+class Words(Parsed[tuple[str, ...]]):
     """Words with commas between them."""
 
     name = "words"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, ...]:
+    def read(self, name: str, text: str) -> tuple[str, ...]:
         """Split them."""
-        return value if isinstance(value, tuple) else tuple(word.strip() for word in value.split(","))
+        return tuple(word.strip() for word in text.split(","))
 
 
-class Ref(click.ParamType[Named]):
+class Ref(Parsed[Named]):
     """A design reference."""
 
     name = "ref"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Named:
+    def read(self, name: str, text: str) -> Named:
         """Resolve the reference."""
-        if isinstance(value, Named):
-            return value
-        try:
-            return Named(value, resolve(value))
-        except InputError as error:
-            raise click.BadParameter(str(error), ctx, param) from None
+        return Named(text, resolve(text))
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
         """Complete built-in names."""

@@ -8,7 +8,7 @@ import click
 from parity.builtin import BUILTIN
 from parity.cli.options import Integer, Named, Percent, Ref
 from parity.constraints import MEANING as MEANING_OF_CONSTRAINTS
-from parity.constraints import PROFILES, Constraints
+from parity.constraints import MULTIPLES_AND_BOUNDS, PROFILES, Constraints
 from parity.design import CHOICES, MEANING, MoELayer
 from parity.errors import InputError
 from parity.problem import RawTarget
@@ -41,9 +41,8 @@ _SWITCHES = [
     click.option("--router-input", type=click.Choice(CHOICES["router_input"]), help=MEANING["router_input"]),
 ]
 
-_MULTIPLES_AND_BOUNDS = ("experts_multiple_of", "d_expert_multiple_of", "ep", "tp", "max_experts")
 _CONSTRAINTS = [
-    *(click.option(flag(name), type=Integer(), help=MEANING_OF_CONSTRAINTS[name]) for name in _MULTIPLES_AND_BOUNDS),
+    *(click.option(flag(name), type=Integer(), help=MEANING_OF_CONSTRAINTS[name]) for name in MULTIPLES_AND_BOUNDS),
     click.option("--tolerance", type=Percent(), metavar="PERCENT", help=MEANING_OF_CONSTRAINTS["tolerance"]),
     click.option("--profile", type=click.Choice(list(PROFILES)), help=MEANING_OF_CONSTRAINTS["profile"]),
 ]

@@ -39,7 +39,7 @@ def sweep_report(result: "SweepResult", baseline_name: str, closest: Solution | 
     return Report(_data(result), tables if best else (), tuple(_notes(result, scope, closest)))
 
 
-def _table(title: str, solutions: Sequence[Solution], counted: "SweepResult | None" = None) -> Table:
+def _table(title: str, solutions: Sequence[Solution], groups_of: "SweepResult | None" = None) -> Table:
     """Designs with their errors; where they are the first of groups, with what the groups hold."""
     designs = [solution.design for solution in solutions]
     names = [
@@ -48,13 +48,13 @@ def _table(title: str, solutions: Sequence[Solution], counted: "SweepResult | No
     ]
     rows: list[tuple[Cell, ...]] = []
     for place, (solution, design) in enumerate(zip(solutions, designs, strict=True)):
-        counts = (counted.groups[place].feasible, len(counted.groups[place].frontier)) if counted else ()
+        counts = (groups_of.groups[place].feasible, len(groups_of.groups[place].frontier)) if groups_of else ()
         costs = (solution.cost.flops_per_token, solution.cost.params)
         errors = (Share(solution.flops_error), Share(solution.params_error))
         rows.append((*(getattr(design, name) for name in names), *costs, *errors, *counts))
     columns = (*names, "FLOPs/token", "parameters", "FLOPs error", "params error")
     words = frozenset({names.index("expert_pool")} if "expert_pool" in names else ())
-    return Table(title, (*columns, *(("feasible", "on frontier") if counted else ())), tuple(rows), words=words)
+    return Table(title, (*columns, *(("feasible", "on frontier") if groups_of else ())), tuple(rows), words=words)
 
 
 def _notes(result: "SweepResult", scope: str, closest: Solution | None) -> Iterator[str]:

@@ -102,7 +102,7 @@ class Lattice:
         return (b.widest - b.narrowest) // self.width_step + 1, (b.most - b.fewest) // self.experts_step + 1
 
     def most_pairs(self, b: Boxes) -> float:
-        """A number of pairs that those in all the boxes do not exceed."""
+        """Rounded: how many pairs there may be in all the boxes, to refuse what is too much. No count comes from it."""
         x, (least_flops, most_flops, least_params, most_params) = b.to(np.float64), self.limits
         # Subtracted as integers: sides that are far out would be equal once rounded.
         widths, experts = (side.astype(np.float64) for side in self.across(b))
@@ -139,12 +139,8 @@ def boxes_around(family: Family, space: Space, lattice: Lattice) -> Boxes:
 
 def _finite(family: Family, space: Space, lattice: Lattice) -> Boxes:
     """A box around all that may be feasible of each shape, not yet close."""
-    limits, widths, experts, coefficients = (
-        lattice.limits,
-        space.d_expert,
-        space.num_experts,
-        _coefficients(family, space),
-    )
+    limits, widths, experts = lattice.limits, space.d_expert, space.num_experts
+    coefficients = _coefficients(family, space)
     lowest = widths.lowest, experts.lowest
     large = max(*limits, *lowest, lattice.width_step, lattice.experts_step) >= SAFE >> 2
     number: Any = np.object_ if large or coefficients["fm"].dtype == np.object_ else np.int64

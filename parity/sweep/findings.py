@@ -116,7 +116,6 @@ class Findings:
         """Every design that was kept, with all its fields."""
         kept = {name: np.concatenate([np.zeros(0, np.int64), *(part[name] for part in self._kept)]) for name in COLUMNS}
         family = kept["family"]
-
         of_families = {name: np.array([getattr(template, name) for template in self._templates]) for name in FIELDS}
         columns = {name: kept[name] if name in kept else of_families[name][family] for name in FIELDS}
         columns |= {name: kept[name] for name in COSTS}

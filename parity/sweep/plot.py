@@ -80,7 +80,7 @@ def _draw_groups(axes: "Axes", result: "SweepResult", names: Sequence[str]) -> N
 
 def _draw_named(axes: "Axes", result: "SweepResult", names: Sequence[str]) -> None:
     """A letter at each design that people know, and what it stands for in the legend."""
-    at: dict[tuple[float, float], list[str]] = {}
+    at: dict[tuple[float, float], list[str]] = {}  # places on paper, by which nothing is ranked
     for label, design in _named(result):
         columns = {"num_experts": np.array([design.num_experts])}
         x, y = _values(result, names, design, columns)[:, 0]

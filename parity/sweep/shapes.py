@@ -173,9 +173,9 @@ def _crossed(d_latent: Integers, heads: Integers, shared: list[tuple[int, int]],
 
 def _with_top_k(space: Space, template: MoELayer, bases: dict[str, Integers], room: _Room) -> dict[str, Integers]:
     """Each base with every top-k at which the narrowest and fewest experts may stay within the limits."""
+    # Bounds, widened by SLACK: what they admit in excess is dropped by the integers of the boxes.
     floats: dict[str, Any] = {name: column.astype(np.float64) for name, column in bases.items()}
     floats["d_expert"] = float(space.constraints.width_step)
-
     one = cost_of(dimensions_of(template, floats | {"top_k": 1.0, "num_experts": np.ones(1)}), space.rule)
     always = [row for row in one.rows if row.op not in ("router", "experts")]
     each = next(row for row in one.rows if row.op == "experts")

@@ -176,6 +176,15 @@ def before_and_after(page: str, change: Change) -> tuple[dict[str, Any], AppTest
     return before, changed(shown, {change.control: change.value})
 
 
+def check_the_address_restores(page: str, change: Change) -> None:
+    """A changed control goes into the address, and that address opens the page as it is after the change."""
+    _, shown = before_and_after(page, change)
+    assert link(shown) == change.link
+    again = opened(page, link(shown))
+    assert answers(again) == answers(shown)
+    assert control(again, change.control).value == change.value
+
+
 @dataclass(frozen=True)
 class Served:
     """The app as `parity app` serves it."""

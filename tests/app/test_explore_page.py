@@ -21,6 +21,7 @@ from tests.app.conftest import (
     cells,
     changed,
     charts,
+    check_the_address_restores,
     control,
     link,
     messages,
@@ -98,11 +99,7 @@ def test_a_changed_control_changes_the_answer_to_what_sweep_finds(change: Change
 
 @each
 def test_the_address_restores_the_answer(change: Change) -> None:
-    _, shown = before_and_after("explore", change)
-    assert link(shown) == change.link
-    again = opened("explore", link(shown))
-    assert answers(again) == answers(shown)
-    assert control(again, change.control).value == change.value
+    check_the_address_restores("explore", change)
 
 
 @each

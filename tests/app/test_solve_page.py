@@ -22,7 +22,7 @@ from tests.app.conftest import (
     cells,
     changed,
     charts,
-    control,
+    check_the_address_restores,
     link,
     messages,
     metrics,
@@ -122,11 +122,7 @@ def test_a_changed_control_changes_the_answer_to_what_solve_finds(change: Change
 
 @each
 def test_the_address_restores_the_answer(change: Change) -> None:
-    _, shown = before_and_after("solve", change)
-    assert link(shown) == change.link
-    again = opened("solve", link(shown))
-    assert answers(again) == answers(shown)
-    assert control(again, change.control).value == change.value
+    check_the_address_restores("solve", change)
 
 
 @each

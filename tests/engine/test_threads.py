@@ -87,7 +87,7 @@ def test_blocks_and_pieces_give_what_the_whole_gives(call: Call) -> None:
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_bits_of_an_expert_with_thousands_of_rows_do_not_depend_on_the_number_of_threads(dtype: str) -> None:
-    config = MoEConfig(d_model=8, heads=2, num_experts=3, top_k=1, d_expert=16, dtype=dtype)  # type: ignore[arg-type]  # str
+    config = MoEConfig(d_model=8, heads=2, num_experts=3, top_k=1, d_expert=16, dtype=dtype)  # type: ignore[arg-type]  # a word of two
     call = Call(config, 5000, 0)
     chosen = np.full((call.sub_tokens, 1), 1)
     results = []
