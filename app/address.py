@@ -62,6 +62,12 @@ class Address:
         self.keep(name, value)
         return value
 
+    def carry(self, name: str, value: str) -> None:
+        """Give a value that has no widget to the page."""
+        self._defaults[name] = ""
+        st.session_state[f"{self._page} carries {name}"] = value
+        self.keep(name, value)
+
     def forget(self, name: str) -> None:
         """Empty a carried value, before the page is drawn again."""
         st.session_state[f"{self._page} carries {name}"] = ""

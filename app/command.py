@@ -5,27 +5,28 @@ from collections.abc import Mapping
 from decimal import Decimal, localcontext
 from fractions import Fraction
 
+from app.designs import Baseline
 from parity.constraints import Constraints
-from parity.design import MoELayer
 from parity.problem import RawTarget
-from parity.ref import reference_to
 from parity.text import flag
 
-OFF = {"gated": "--ungated", "head_layer": "--no-head-layer", "merge_layer": "--no-merge-layer"}
+OFF = {"gated": "--ungated"}
+"""What switches off, where it is not the flag with `no` before it."""
 SPELLED = {"top_k": "--topk"}
 
 
-def command(name: str, baseline: MoELayer | RawTarget, options: Mapping[str, object], constraints: Constraints) -> str:
+def command(name: str, baseline: Baseline, options: Mapping[str, object], constraints: Constraints) -> str:
     """`parity NAME` with these options and constraints, ready for a shell; options that are None are left out."""
-    if isinstance(baseline, MoELayer):
-        words = ["parity", name, "--baseline", reference_to(baseline)]
+    target = baseline.target
+    if isinstance(target, RawTarget):
+        words = ["parity", name, "--target-flops", str(target.flops_per_token), "--target-params"]
+        words += [str(target.params), "--d-model", str(target.d_model)]
     else:
-        words = ["parity", name, "--target-flops", str(baseline.flops_per_token), "--target-params"]
-        words += [str(baseline.params), "--d-model", str(baseline.d_model)]
+        words = ["parity", name, "--baseline", baseline.ref, *(["--moe-layer"] if baseline.layer_alone else [])]
     flat = {**options, **{limit: getattr(constraints, limit) for limit in constraints.in_force()}}
     for option, value in flat.items():
         if value is False:
-            words.append(OFF[option])
+            words.append(OFF.get(option, flag(f"no_{option}")))
         elif value is True:
             words.append(flag(option))
         elif value is not None:

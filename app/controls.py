@@ -98,6 +98,10 @@ class Controls:
         """A value without a control, that another page put into the address."""
         return self.parsed(name, self.address.carried(name), parse)
 
+    def carry(self, name: str, value: str) -> None:
+        """Put a value into the address that has no control here."""
+        self.address.carry(name, value)
+
     def forget(self, name: str) -> None:
         """Drop a value that is carried."""
         self.address.forget(name)

@@ -1,18 +1,24 @@
-"""Controls that describe a design: a built-in name, or each field by itself."""
+"""Controls that describe a design: a built-in name, each field by itself, or a config.json that is dropped."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import streamlit as st
 
 from app.controls import Controls, in_pairs
+from app.text import as_typed, plain
 from parity.builtin import BUILTIN
 from parity.design import CHOICES, LEAST, MEANING, REQUIRED, SWITCHES, MoELayer
 from parity.errors import InputError
+from parity.models.builtin import builtin_models
+from parity.models.cost import cost_of_model
+from parity.models.description import Model
 from parity.problem import RawTarget
-from parity.ref import reference_to
+from parity.ref import Found, look_up, of_bytes, reference_to, resolve
+from parity.text import counted, integer
 
-OWN_FIELDS, TARGETS = "own fields", "targets"
+OWN_FIELDS, TARGETS, DROPPED = "own fields", "targets", "config.json"
 EXAMPLE = {"d_model": "768", "d_expert": "2048", "num_experts": "8", "top_k": "1"}
 """The paper's SMoE, to start from."""
 DEFAULT = {"heads": "1", "d_latent": "d_model", "num_shared_experts": "0", "d_shared": "0"}
@@ -26,34 +32,103 @@ NOTHING: Mapping[str, str] = {}
 YES_OR_NO = {"yes": True, "no": False}
 
 
-def name_of(baseline: MoELayer | RawTarget) -> str:
-    """What to call what is matched."""
-    return reference_to(baseline) if isinstance(baseline, MoELayer) else "the targets"
+@dataclass(frozen=True)
+class Baseline:
+    """What is matched, and what to call it."""
+
+    ref: str
+    """As the command line names it; costs that are given by themselves have a name for people."""
+    target: MoELayer | RawTarget
+    model: Model | None = None
+    """The model whose layer it is."""
+    layer_alone: bool = False
+    """Whether of a config only the MoE layer was read."""
 
 
-def pick(controls: Controls, first: str) -> MoELayer | None:
-    """A design, to begin with that of this name; None where a value cannot work."""
-    names = _names(first)
-    chosen = controls.choice("design", "Design", names, "A built-in design, or one of your own field by field.")
-    return own_design(controls) if chosen == OWN_FIELDS else BUILTIN[chosen].design
+def pick(controls: Controls, first: str) -> tuple[str, MoELayer] | None:
+    """A design and what to call it, to begin with that of this name; None where a value cannot work."""
+    about = "A design or model by name, or one of your own."
+    chosen = _chosen(controls, "design", "Design", _names(first), about)
+    return None if chosen is None or isinstance(chosen.target, RawTarget) else (chosen.ref, chosen.target)
 
 
-def baseline(controls: Controls) -> MoELayer | RawTarget | None:
-    """What to match: a design, or the costs themselves; None where a value cannot work."""
-    chosen = controls.choice(
-        "baseline",
-        "Baseline",
-        [*_names("paper-smoe"), TARGETS],
-        "What to match: a built-in design, one of your own field by field, or the costs themselves.",
-    )
+def baseline(controls: Controls) -> Baseline | None:
+    """What to match: a design, a model, or the costs themselves; None where a value cannot work."""
+    names = [*_names("paper-smoe"), TARGETS]
+    about = "What to match: a design or model by name, one of your own, or the costs themselves."
+    return _chosen(controls, "baseline", "Baseline", names, about)
+
+
+def _chosen(controls: Controls, name: str, label: str, names: list[str], about: str) -> Baseline | None:
+    chosen = controls.choice(name, label, names, about)
     if chosen == OWN_FIELDS:
-        return own_design(controls)
-    return _targets(controls) if chosen == TARGETS else BUILTIN[chosen].design
+        layer = own_design(controls)
+        return None if layer is None else Baseline(reference_to(layer), layer)
+    if chosen == TARGETS:
+        target = _targets(controls)
+        return None if target is None else Baseline("the targets", target)
+    return dropped(controls, beside=name) if chosen == DROPPED else _found(look_up(chosen, files=False))
+
+
+def _found(found: Found) -> Baseline:
+    return Baseline(found.ref, found.design, found.model)
 
 
 def _names(first: str) -> list[str]:
-    """The built-in designs, that of this name before the others, and the way to one's own."""
-    return [first, *(name for name in BUILTIN if name != first), OWN_FIELDS]
+    """The built-in designs, that of this name before the others, the models, and the ways to one's own."""
+    return [first, *(name for name in BUILTIN if name != first), *builtin_models(), DROPPED, OWN_FIELDS]
+
+
+def dropped(controls: Controls, beside: str) -> Baseline | None:
+    """The model whose config.json the visitor drops; a link has its MoE layer alone, as fields."""
+    with st.container(border=True):
+        drop_zone()
+        alone = controls.switch(
+            "moe_layer", "MoE layer alone", "Read that layer alone, where the rest of the model may not be understood."
+        )
+        held: tuple[str, bytes] | None = st.session_state.get(DROPPED)
+        if held is None:
+            layer = controls.carried("layer", lambda ref: resolve(ref, files=False))
+            if layer is None:
+                controls.refuse(InputError("no file yet: accepted is a config.json that is dropped here"), name=beside)
+                return None
+            st.caption("The link has the MoE layer of a config.json, and not the file.")
+            return Baseline(reference_to(layer), layer)
+        try:
+            found = of_bytes(*held, moe_layer=alone)
+            controls.carry("layer", reference_to(found.design))
+        except InputError as error:
+            controls.refuse(error, name=beside)
+            return None
+        st.markdown(as_typed(held[0]) + (f" {plain(_summary(found.model))}" if found.model else ""))
+        return replace(_found(found), layer_alone=alone)
+
+
+def dropped_layer() -> MoELayer | None:
+    """The MoE layer of the file that was dropped on some page, if there is one; what it cannot be is said here."""
+    held: tuple[str, bytes] | None = st.session_state.get(DROPPED)
+    try:
+        return of_bytes(*held).design if held else None
+    except InputError as error:
+        st.error(as_typed(str(error)), icon=":material/error:")
+        return None
+
+
+def drop_zone() -> None:
+    """Where a file is dropped. It is kept in memory for this visit, and other pages have it too."""
+    about = "A model's config.json as on the Hugging Face hub, or a design that parity wrote. It stays on this machine."
+    file = st.file_uploader("Drop a config.json", type="json", key=f"{DROPPED} zone", help=about)
+    if file is not None:
+        st.session_state[DROPPED] = (file.name, file.getvalue())
+
+
+def _summary(model: Model) -> str:
+    priced = cost_of_model(model)
+    moe = f"{integer(model.moe_layers)} of them MoE" if model.moe_layers else "all dense"
+    return (
+        f"{model.family}: {counted(model.num_layers, 'layer')}, {moe}; {integer(priced.params)} parameters, "
+        f"{integer(priced.active_params)} active"
+    )
 
 
 def own_design(controls: Controls) -> MoELayer | None:

@@ -12,7 +12,8 @@ class Convention:
     """Which ops count, and what a product of an m x k matrix by a k x n one weighs.
 
     A product is m * n * k multiplications and as many additions. Of the k additions to one element
-    the first adds to nothing, and `free_additions` says how many of them are not counted.
+    the first adds to nothing, and `free_additions` says how many of them are not counted. Where there
+    is a bias it adds to that, and none is free.
     """
 
     name: str
@@ -27,7 +28,7 @@ class Convention:
 
     def flops_per_token(self, op: Op) -> Number:
         """Forward FLOPs per token of an op."""
-        return sum(p.count * p.m * p.n * (2 * p.k - self.free_additions) for p in op.products)
+        return sum(p.count * p.m * p.n * (2 * p.k - (0 if p.biased else self.free_additions)) for p in op.products)
 
 
 CONVENTIONS: Mapping[str, Convention] = {

@@ -28,7 +28,7 @@ LEAST: Mapping[str, int] = {
 LARGEST_INTEGER = 2**63 - 1
 """The largest integer accepted as input; results go beyond it."""
 
-SWITCHES = ("gated", "head_layer", "merge_layer")
+SWITCHES = ("gated", "head_layer", "merge_layer", "projection_bias")
 """The fields that are true or false."""
 
 CHOICES: Mapping[str, tuple[str, ...]] = {
@@ -49,6 +49,7 @@ MEANING: Mapping[str, str] = {
     "d_shared": "Hidden width of one shared expert.",
     "head_layer": "Whether tokens are projected before the split.",
     "merge_layer": "Whether sub-tokens are projected back.",
+    "projection_bias": "Whether head and merge layers have biases, as in the authors' published code.",
     "router_input": "What the router sees: the sub-token or the whole token.",
     "expert_pool": "One pool of experts that all heads share, or one for each head.",
 }
@@ -83,6 +84,7 @@ class MoELayer:
     merge_layer: bool = _DERIVED  # likewise
     router_input: RouterInput = "sub_token"
     expert_pool: ExpertPool = "shared"
+    projection_bias: bool = False
 
     def __post_init__(self) -> None:
         for name, value in derived(vars(self)).items():
@@ -160,14 +162,23 @@ def check_given(name: str, value: object) -> None:
     """
     check_field(name, value)
     if name in LEAST and isinstance(value, int) and value > LARGEST_INTEGER:
-        raise InputError(f"{name}={value}: accepted are integers up to {LARGEST_INTEGER}")
+        raise InputError(f"{name}={shown(value)}: accepted are integers up to {LARGEST_INTEGER}")
 
 
 def shown(value: object) -> str:
     """The value as an error message shows it: whole if short, cut in the middle if very long."""
     word = {True: "true", False: "false", None: "null"}.get(value) if value is None or type(value) is bool else None
-    text = word or printable(value if isinstance(value, str) else repr(value))
+    text = word or printable(value if isinstance(value, str) else _spelled(value))
     return text if len(text) <= 200 else f"{text[:120]}...{text[-40:]} ({len(text):,} characters)"
+
+
+def _spelled(value: object) -> str:
+    """The value as Python spells it, where Python can: not integers of thousands of digits, nor lists ever deeper."""
+    try:
+        return repr(value)
+    except (ValueError, RecursionError):
+        what = f"{value.bit_length():,} bits" if isinstance(value, int) else "what is too large or too deep to show"
+        return f"{type(value).__name__} of {what}"
 
 
 def printable(text: str) -> str:

@@ -16,27 +16,48 @@ LARGEST_FILE = 1 << 20
 """The largest JSON file read, in bytes."""
 
 
-def read_json(path: str) -> Any:
-    """The content of a small JSON file without repeated keys.
+def read_json(path: str, *, constants: bool = False) -> Any:
+    """The content of a small JSON file without repeated keys; with `constants`, NaN and Infinity may be in it.
 
     Raises:
         InputError: there is no such file, or it is too large, not text, or not JSON.
     """
+    with open_to_read(path, "files in JSON") as file:
+        data = file.read(LARGEST_FILE + 1)
+    if len(data) > LARGEST_FILE:
+        raise InputError(f"{shown(path)} is larger than {LARGEST_FILE} bytes: accepted are files in JSON")
+    return parse_json(path, data, constants=constants)
+
+
+def parse_json(name: str, data: bytes, *, constants: bool = False) -> Any:
+    """The same of bytes that came from elsewhere, under a name for messages.
+
+    Raises:
+        InputError: they are not JSON.
+    """
+    constant = float if constants else _no_constant
+    try:
+        return json.loads(data.decode("utf-8"), object_pairs_hook=_once_each, parse_constant=constant)
+    except (ValueError, RecursionError) as error:
+        reason = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
+        raise InputError(f"{shown(name)} is not JSON ({shown(reason)}): accepted are files in JSON") from None
+
+
+@contextmanager
+def open_to_read(path: str, accepted: str) -> Iterator[BinaryIO]:
+    """A regular file, open for reading; anything else is refused and not waited for.
+
+    Raises:
+        InputError: there is no such file, or it cannot be read; `accepted` is what the message asks for.
+    """
     try:
         with open(path, "rb", opener=_open_without_waiting) as file:
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                raise InputError(f"{shown(path)} is not a file: accepted are files in JSON")
-            data = file.read(LARGEST_FILE + 1)
+                raise InputError(f"{shown(path)} is not a file: accepted are {accepted}")
+            yield file
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        raise InputError(f"{shown(path)} cannot be read ({reason}): accepted are files in JSON") from None
-    if len(data) > LARGEST_FILE:
-        raise InputError(f"{shown(path)} is larger than {LARGEST_FILE} bytes: accepted are files in JSON")
-    try:
-        return json.loads(data.decode("utf-8"), object_pairs_hook=_once_each, parse_constant=_no_constant)
-    except (ValueError, RecursionError) as error:
-        reason = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
-        raise InputError(f"{shown(path)} is not JSON ({shown(reason)}): accepted are files in JSON") from None
+        raise InputError(f"{shown(path)} cannot be read ({reason}): accepted are {accepted}") from None
 
 
 def _open_without_waiting(path: str, flags: int) -> int:

@@ -42,6 +42,8 @@ class Dimensions:
     has_router: bool
     has_merge: bool
     has_shared: bool
+    has_bias: bool
+    """Whether head and merge layers have biases."""
 
 
 def dimensions(layer: MoELayer) -> Dimensions:
@@ -72,17 +74,19 @@ def resolved(fields: Mapping[str, Any], d_sub_token: Number, reachable_experts: 
         has_router=fields["num_experts"] != 1,
         has_merge=fields["merge_layer"],
         has_shared=fields["num_shared_experts"] != 0,
+        has_bias=fields["projection_bias"],
     )
 
 
 @dataclass(frozen=True)
 class Product:
-    """`count` matrix products a token, each of an m x k matrix by a k x n one."""
+    """`count` matrix products a token, each of an m x k matrix by a k x n one, and a bias that is added to it or not."""
 
     count: Number
     m: Number
     n: Number
     k: Number
+    biased: bool = False
 
 
 @dataclass(frozen=True)
@@ -103,7 +107,7 @@ def ops(x: Dimensions) -> list[Op]:
     """
     ledger = []
     if x.has_head:
-        ledger.append(_always_active("head", (Product(1, 1, x.d_latent, x.d_model),), x.d_model * x.d_latent))
+        ledger.append(_projection("head", x.d_model, x.d_latent, x.has_bias))
     if x.has_router:
         scores = Product(x.heads, 1, x.num_experts, x.d_router)
         ledger.append(_always_active("router", (scores,), x.pools * x.d_router * x.num_experts))
@@ -118,7 +122,7 @@ def ops(x: Dimensions) -> list[Op]:
         )
     )
     if x.has_merge:
-        ledger.append(_always_active("merge", (Product(1, 1, x.d_model, x.d_latent),), x.d_latent * x.d_model))
+        ledger.append(_projection("merge", x.d_latent, x.d_model, x.has_bias))
     if x.has_shared:
         shared_params = x.d_model * x.input_matrices * x.d_shared + x.d_shared * x.d_model
         shared_products = _ffn(x.num_shared_experts, x.d_model, x.input_matrices, x.d_shared)
@@ -128,6 +132,11 @@ def ops(x: Dimensions) -> list[Op]:
 
 def _ffn(count: Number, width: Number, input_matrices: int, hidden: Number) -> tuple[Product, Product]:
     return Product(count, 1, input_matrices * hidden, width), Product(count, 1, width, hidden)
+
+
+def _projection(name: str, inputs: Number, outputs: Number, has_bias: bool) -> Op:
+    params = inputs * outputs + outputs if has_bias else inputs * outputs
+    return _always_active(name, (Product(1, 1, outputs, inputs, has_bias),), params)
 
 
 def _always_active(name: str, products: tuple[Product, ...], params: Number) -> Op:

@@ -15,11 +15,12 @@ from parity.lattice import Lattice, Target, lattice
 from parity.ledger import dimensions
 from parity.search import Prefer
 from parity.unknowns import Unknowns, unknowns
+from parity.whole import WholeModel
 
 ALWAYS_INHERITED = ("d_model", "gated", "num_shared_experts", "d_shared")
 """Fields that a design takes from any baseline."""
 
-INHERITED_IF_PROJECTED = ("d_latent", "head_layer", "merge_layer", "router_input", "expert_pool")
+INHERITED_IF_PROJECTED = ("d_latent", "head_layer", "merge_layer", "projection_bias", "router_input", "expert_pool")
 """Fields that it takes from a baseline that itself has heads or projections."""
 
 
@@ -52,17 +53,22 @@ class Problem:
     constraints: Constraints
     num_experts: int | None
     d_expert: int | None
+    whole: WholeModel | None = None
+    """The model to match as a whole, instead of the baseline layer by itself."""
 
     @cached_property
     def target(self) -> Target:
         """What to match."""
+        if self.whole is not None:
+            return Target(self.whole.flops_per_token, self.whole.params)
         matched = self.baseline if isinstance(self.baseline, RawTarget) else cost(self.baseline, self.convention)
         return Target(matched.flops_per_token, matched.params)
 
     @cached_property
     def unknowns(self) -> Unknowns:
-        """The template's costs as functions of the two unknowns."""
-        return unknowns(dimensions(self.template), self.convention)
+        """The template's costs, or those of the model around it, as functions of the two unknowns."""
+        of_layer = unknowns(dimensions(self.template), self.convention)
+        return of_layer if self.whole is None else of_layer.within(self.whole)
 
     def lattice(self) -> Lattice | None:
         """The allowed pairs; None where a constraint other than the tolerance leaves none."""
@@ -101,9 +107,12 @@ def state(
     constraints: Constraints | None = None,
     num_experts: int | None = None,
     d_expert: int | None = None,
+    whole: WholeModel | None = None,
     **fields: int | bool | str,
 ) -> Problem:
     """A checked problem. `fields` are fields of the design other than the baseline's.
+
+    With `whole` the totals of that model are matched; the baseline is then what fields are inherited from.
 
     Raises:
         InputError: a value cannot work, or two do not go together.
@@ -118,14 +127,18 @@ def state(
         raise InputError(f"top_k={top_k} exceeds num_experts={num_experts}: accepted is a top_k of at most num_experts")
     if prefer not in ("flops", "balanced"):
         raise InputError(f"prefer={shown(prefer)}: accepted are flops and balanced")
+    rule = convention if isinstance(convention, Convention) else convention_named(convention)
+    if whole is not None and rule.name != "matmul":
+        raise InputError(f"convention={rule.name} of a whole model: accepted is matmul")
     return Problem(
         baseline=baseline,
         template=_template(baseline, heads, top_k, fields),
-        convention=convention if isinstance(convention, Convention) else convention_named(convention),
+        convention=rule,
         prefer=prefer,
         constraints=constraints or Constraints(),
         num_experts=num_experts,
         d_expert=d_expert,
+        whole=whole,
     )
 
 

@@ -1,36 +1,87 @@
-"""Design references: a built-in name, a design file, or fields, from text that may be anything."""
+"""Design references: a built-in name, a file or folder, or fields, from text that may be anything.
+
+What reads models is imported where a reference may be one, so that starting with a layer stays fast.
+"""
 
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from fractions import Fraction
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from parity.builtin import BUILTIN
 from parity.design import FIELDS, LARGEST_INTEGER, LEAST, REQUIRED, SWITCHES, MoELayer, check_field, check_given, shown
 from parity.errors import InputError
-from parity.files import read_json
+from parity.files import LARGEST_FILE, parse_json, read_json
+
+if TYPE_CHECKING:
+    from parity.models.description import Model
+
+CHECKPOINT_ENDINGS = (".safetensors", ".safetensors.index.json")
 
 
-def resolve(ref: str, *, files: bool = True) -> MoELayer:
-    """The design that `ref` names; without `files` it cannot be a path, and no file is looked at.
+@dataclass(frozen=True)
+class Found:
+    """What a reference names: a layer, a model, or a checkpoint, whose model is known if its config is there."""
+
+    ref: str
+    layer: MoELayer | None = None
+    model: "Model | None" = None
+    checkpoint: str | None = None
+    """Where its tensors are."""
+
+    @property
+    def design(self) -> MoELayer:
+        """The layer, or the MoE layer of the model; of a dense model its feed-forward block.
+
+        Raises:
+            InputError: there is none, or there are several kinds.
+        """
+        if self.layer is not None:
+            return self.layer
+        layers = self.model.layers if self.model else frozenset()
+        if len(layers) != 1:
+            raise InputError(
+                f"{shown(self.ref)} has {len(layers) or 'no'} kinds of MoE layers: accepted are models with one kind"
+            )
+        return next(iter(layers))
+
+
+def look_up(ref: str, *, files: bool = True, moe_layer: bool = False) -> Found:
+    """What `ref` names; without `files` it cannot be a path, and no file is looked at.
+
+    With `moe_layer` only the MoE layer of a config is read, whatever else the config holds.
 
     Raises:
-        InputError: it names none; the message shows what is wrong and what would be accepted.
+        InputError: it names nothing; the message shows what is wrong and what would be accepted.
     """
     if ref in BUILTIN:
-        return BUILTIN[ref].design
-    if "=" in ref and not (files and os.path.isfile(ref)):
-        return _from_fields(ref)
+        return Found(ref, BUILTIN[ref].design)
+    if "=" in ref and not (files and os.path.exists(ref)):
+        return Found(ref, _from_fields(ref))
+    from parity.models.builtin import builtin_models
+
+    if ref in builtin_models():
+        return _from_config(ref, builtin_models()[ref].config, moe_layer)
     if files and (os.path.lexists(ref) or "/" in ref or ref.endswith(".json")):
-        return _from_file(ref)
-    near = get_close_matches(ref, BUILTIN, n=1, cutoff=0.6)
+        return _from_path(ref, moe_layer)
+    near = get_close_matches(ref, [*BUILTIN, *builtin_models()], n=1, cutoff=0.6)
     hint = f"did you mean {near[0]}? Accepted" if near else "accepted"
     raise InputError(
         f"{shown(ref)!r} is not a design: {hint} are a built-in name (see `parity models`), "
-        f"{'a path to a design file, ' if files else ''}"
+        f"{'a path to a config.json, a checkpoint or a design file, ' if files else ''}"
         "or fields such as d_model=768,d_expert=2048,num_experts=8,top_k=1"
     )
+
+
+def resolve(ref: str, *, files: bool = True, moe_layer: bool = False) -> MoELayer:
+    """The layer that `ref` names, by itself or as that of a model.
+
+    Raises:
+        InputError: it names none.
+    """
+    return look_up(ref, files=files, moe_layer=moe_layer).design
 
 
 def reference_to(layer: MoELayer) -> str:
@@ -108,13 +159,57 @@ def _layer(values: Mapping[str, Any], where: str) -> MoELayer:
     return MoELayer(**values)
 
 
-def _from_file(path: str) -> MoELayer:
-    content = read_json(path)
-    if isinstance(content, dict) and (kind := content.get("model_type", content.get("architectures"))):
-        raise InputError(
-            f"{shown(path)}: {shown(kind)} is a whole model's configuration; accepted are layer designs, as fields or "
-            "in a file that `parity solve` or `parity cost` wrote"
-        )
+def _from_path(path: str, moe_layer: bool) -> Found:
+    if os.path.isdir(path) or path.endswith(CHECKPOINT_ENDINGS):
+        folder = path if os.path.isdir(path) else os.path.dirname(path)
+        config = os.path.join(folder, "config.json")
+        held = path if path != folder or _has_tensors(folder) else None
+        if held is None or os.path.lexists(config):
+            return replace(
+                _from_config(config, read_json(config, constants=True), moe_layer), ref=path, checkpoint=held
+            )
+        return Found(path, checkpoint=held)
+    return _from_content(path, read_json(path, constants=True), moe_layer)
+
+
+def of_bytes(name: str, data: bytes, *, moe_layer: bool = False) -> Found:
+    """What a file holds, a model's config or a design, whose bytes came from elsewhere.
+
+    Raises:
+        InputError: it holds neither.
+    """
+    if len(data) > LARGEST_FILE:
+        raise InputError(f"{shown(name)} is larger than {LARGEST_FILE} bytes: accepted are files in JSON")
+    return _from_content(name, parse_json(name, data, constants=True), moe_layer)
+
+
+def _from_content(name: str, content: Any, moe_layer: bool) -> Found:
+    from parity.models.importing import is_config
+
+    if is_config(content):
+        return _from_config(name, content, moe_layer)
+    return Found(name, _from_design(name, content))
+
+
+def _has_tensors(folder: str) -> bool:
+    try:
+        return any(name.endswith(CHECKPOINT_ENDINGS) for name in os.listdir(folder))
+    except OSError as error:
+        raise InputError(f"{shown(folder)} cannot be read ({error.strerror}): accepted are folders") from None
+
+
+def _from_config(ref: str, config: Any, moe_layer: bool) -> Found:
+    from parity.models.importing import import_config, import_moe_layer
+
+    try:
+        if moe_layer:
+            return Found(ref, import_moe_layer(config))
+        return Found(ref, model=import_config(config))
+    except InputError as error:
+        raise InputError(f"{shown(ref)}: {error}") from None
+
+
+def _from_design(path: str, content: Any) -> MoELayer:
     design = content
     if isinstance(content, dict) and "solutions" in content:
         design = content["solutions"][0] if isinstance(content["solutions"], list) and content["solutions"] else None

@@ -17,6 +17,7 @@ from parity.lattice import Lattice, Target
 from parity.problem import Problem, RawTarget, state
 from parity.proof import proof
 from parity.search import Prefer, Search, search
+from parity.whole import WholeModel
 
 
 @dataclass(frozen=True)
@@ -29,9 +30,13 @@ class Solution:
     params_error: Fraction
 
     @classmethod
-    def of(cls, design: MoELayer, convention: Convention, target: Target) -> "Solution":
-        """The design against the target."""
+    def of(
+        cls, design: MoELayer, convention: Convention, target: Target, whole: WholeModel | None = None
+    ) -> "Solution":
+        """The design, or the whole model with it, against the target."""
         priced = cost(design, convention)
+        if whole is not None:
+            priced = whole.around(priced)
         return cls(
             design,
             priced,
@@ -74,13 +79,15 @@ def solve(
     constraints: Constraints | None = None,
     num_experts: int | None = None,
     d_expert: int | None = None,
+    whole: WholeModel | None = None,
     limit: int = 10,
     **fields: int | bool | str,
 ) -> SolveResult:
     """The designs with these heads and top-k that match `baseline`, best first.
 
     `fields` are fields of the design other than the baseline's; `num_experts` or `d_expert` fixes one
-    of the unknowns. Under the paper convention this is eqs. 8 and 9 of arXiv:2411.16205, for any layer
+    of the unknowns. With `whole` (see `parity.models.around`) the totals of a model are matched, of which the
+    design is every MoE layer. Under the paper convention this is eqs. 8 and 9 of arXiv:2411.16205, for any layer
     of the family.
 
     Raises:
@@ -98,6 +105,7 @@ def solve(
         constraints=constraints,
         num_experts=num_experts,
         d_expert=d_expert,
+        whole=whole,
         **fields,
     )
     check_always(problem)
@@ -115,7 +123,7 @@ def solve(
 
 
 def _solution(problem: Problem, d_expert: int, num_experts: int) -> Solution:
-    return Solution.of(problem.design(d_expert, num_experts), problem.convention, problem.target)
+    return Solution.of(problem.design(d_expert, num_experts), problem.convention, problem.target, problem.whole)
 
 
 def _search(problem: Problem, limit: int) -> tuple[Lattice, Search]:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from parity.conventions import Convention
 from parity.cost import Cost, cost_of
 from parity.ledger import Dimensions
+from parity.whole import WholeModel
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,19 @@ class Unknowns:
     pm: int
     pe: int
     always: Cost
-    """What does not depend on the unknowns: head, merge and shared experts."""
+    """What does not depend on the unknowns: head, merge and shared experts, and the rest of a whole model."""
+
+    def within(self, whole: WholeModel) -> "Unknowns":
+        """The same of the whole model whose MoE layers these are."""
+        return Unknowns(
+            f0=whole.layers * self.f0 + whole.rest.flops_per_token,
+            fm=whole.layers * self.fm,
+            fe=whole.layers * self.fe,
+            p0=whole.layers * self.p0 + whole.rest.params,
+            pm=whole.layers * self.pm,
+            pe=whole.layers * self.pe,
+            always=whole.around(self.always),
+        )
 
     def flops(self, d_expert: int, num_experts: int) -> int:
         """F(m, E), forward FLOPs per token."""

@@ -21,6 +21,7 @@ _CHOICES: dict[str, tuple[object, ...]] = {
     "gated": (True, False),
     "head_layer": (True, False),
     "merge_layer": (True, False),
+    "projection_bias": (True, False),
     "renormalize": (True, False),
     "router_input": ("sub_token", "token"),
     "expert_pool": ("shared", "per_head"),
@@ -55,6 +56,7 @@ class MoEConfig:
     merge_layer: bool = _DERIVED  # likewise
     router_input: Literal["sub_token", "token"] = "sub_token"
     expert_pool: Literal["shared", "per_head"] = "shared"
+    projection_bias: bool = False  # of head and merge layers
     renormalize: bool = True
     activation: Literal["silu", "gelu", "relu"] = _DERIVED  # silu when gated, relu when not
     dtype: Literal["float32", "float64"] = "float32"
@@ -110,12 +112,16 @@ class MoEConfig:
         shapes: dict[str, tuple[int, ...]] = {}
         if self.head_layer:
             shapes["head"] = (D, L)
+            if self.projection_bias:
+                shapes["head_bias"] = (L,)
         if self.routed:
             shapes["router"] = (*pool, D if self.router_input == "token" else H, E)
         shapes["w_in"] = (*pool, E, H, inputs * F)
         shapes["w_out"] = (*pool, E, F, H)
         if self.merge_layer:
             shapes["merge"] = (L, D)
+            if self.projection_bias:
+                shapes["merge_bias"] = (D,)
         if self.num_shared_experts:
             shapes["shared_in"] = (self.num_shared_experts, D, inputs * self.d_shared)
             shapes["shared_out"] = (self.num_shared_experts, self.d_shared, D)

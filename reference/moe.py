@@ -57,9 +57,12 @@ class Cache:
 
 
 def init(config: MoEConfig, rng: Generator) -> dict[str, Array]:
-    """Parameters of the layer, each normal with standard deviation 1 / sqrt(fan-in)."""
+    """Parameters of the layer: matrices normal with standard deviation 1 / sqrt(fan-in), biases 0."""
     params = {}
     for name, shape in config.shapes().items():
+        if len(shape) == 1:
+            params[name] = np.zeros(shape, config.dtype)
+            continue
         array = rng.standard_normal(shape, dtype=np.dtype(config.dtype).type)
         array *= shape[-2] ** -0.5
         params[name] = array
@@ -110,6 +113,7 @@ def backward(
         )
         dsub, dlogits = _enter_backward(params, dx, dx_RH, dgates, dlogits, cache)
         grads = weight_gradients(_weights(dy, dsub, dlogits, dshared, cache), config.shapes(), cache.x.dtype)
+    grads |= {name: d.sum(axis=0) for name, d in (("head_bias", dsub), ("merge_bias", dy)) if name in params}
     grads["w_in"], grads["w_out"] = dw_in.reshape(params["w_in"].shape), dw_out.reshape(params["w_out"].shape)
     return dx, {name: grads[name] for name in params}
 
@@ -125,6 +129,8 @@ def _enter(
     def work(tokens: slice) -> None:
         if config.head_layer:
             product("head", "forward", x[tokens], params["head"], out=sub[tokens])
+            if config.projection_bias:
+                sub[tokens] += params["head_bias"]
         if routing is not None:
             rows = _sub_tokens(tokens, config)
             logits = empty((rows.stop - rows.start, E), x.dtype)
@@ -180,6 +186,8 @@ def _leave(
         merged[tokens] = combined(y_RH, where.place[rows], gates).reshape(-1, config.d_latent)
         if config.merge_layer:
             product("merge", "forward", merged[tokens], params["merge"], out=y[tokens])
+            if config.projection_bias:
+                y[tokens] += params["merge_bias"]
         elif y is not merged:
             y[tokens] = merged[tokens]
         for expert, cache in enumerate(shared):

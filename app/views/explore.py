@@ -14,8 +14,7 @@ from app.downloads import downloads
 from app.reports import show_notes, show_tables
 from parity.constraints import Constraints
 from parity.conventions import CONVENTIONS
-from parity.design import CHOICES, MEANING, MoELayer
-from parity.problem import RawTarget
+from parity.design import CHOICES, MEANING
 from parity.ref import reference_to
 from parity.report.sweep import designs_as_csv, designs_as_parquet, sweep_report
 from parity.solve import Solution
@@ -38,13 +37,13 @@ def page() -> None:
         baseline, asked = ask(controls)
     controls.done()
     with answering:
-        look = partial(sweep, baseline, most=MOST, keep=False, **asked) if baseline else None
+        look = partial(sweep, baseline.target, most=MOST, keep=False, **asked) if baseline else None
         result = controls.attempt(look)
-        if result is not None:
-            answer(result, asked, controls)
+        if result is not None and baseline is not None:
+            answer(result, baseline, asked, controls)
 
 
-def ask(controls: Controls) -> tuple[MoELayer | RawTarget | None, dict[str, Any]]:
+def ask(controls: Controls) -> tuple[designs.Baseline | None, dict[str, Any]]:
     """Draw the controls: what to match, and the arguments of `sweep`."""
     baseline = designs.baseline(controls)
     asked: dict[str, Any] = {}
@@ -65,11 +64,10 @@ def ask(controls: Controls) -> tuple[MoELayer | RawTarget | None, dict[str, Any]
     return baseline, {**given, "convention": convention, "constraints": Constraints(**limits)}
 
 
-def answer(result: SweepResult, asked: dict[str, Any], controls: Controls) -> None:
+def answer(result: SweepResult, baseline: designs.Baseline, asked: dict[str, Any], controls: Controls) -> None:
     """Draw the counts, the chart, what is picked, and the tables."""
-    baseline = result.space.baseline
-    closest = None if result.feasible else nearest(baseline, most=MOST, **asked)
-    report = sweep_report(result, designs.name_of(baseline), closest)
+    closest = None if result.feasible else nearest(baseline.target, most=MOST, **asked)
+    report = sweep_report(result, baseline.ref, closest)
     with st.container(horizontal=True, gap="large"):
         st.metric("feasible designs", integer(result.feasible), width="content")
         st.metric("on the frontier", integer(len(result.frontier)), width="content")
@@ -90,7 +88,7 @@ def answer(result: SweepResult, asked: dict[str, Any], controls: Controls) -> No
     st.code(command("sweep", baseline, options, asked["constraints"]), language="bash", wrap_lines=True)
 
     def whole() -> SweepResult:
-        return sweep(baseline, most=MOST, **asked)
+        return sweep(baseline.target, most=MOST, **asked)
 
     listed = {"CSV": lambda: "".join(designs_as_csv(whole())), "Parquet": lambda: designs_as_parquet(whole())}
     downloads("parity-sweep", report, result.figure if result.feasible else None, listed)

@@ -16,7 +16,6 @@ from parity.constraints import Constraints
 from parity.conventions import CONVENTIONS
 from parity.cost import Cost, cost
 from parity.design import MEANING, MoELayer
-from parity.problem import RawTarget
 from parity.ref import resolve
 from parity.report.solve import solve_report
 from parity.solve import Solution, SolveResult, solve
@@ -41,16 +40,16 @@ def page() -> None:
     picked = controls.carried("picked", lambda ref: resolve(ref, files=False))
     controls.done()
     with answering:
-        result = controls.attempt(partial(solve, baseline, **asked) if baseline else None)
-        if result is None:
+        result = controls.attempt(partial(solve, baseline.target, **asked) if baseline else None)
+        if result is None or baseline is None:
             return
-        answer(result, asked, picked, controls)
+        answer(result, baseline, asked, picked, controls)
         if derived:
             st.subheader("Derivation")
-            st.markdown(derivation(result, asked))
+            st.markdown(derivation(baseline, asked))
 
 
-def ask(controls: Controls) -> tuple[MoELayer | RawTarget | None, dict[str, Any]]:
+def ask(controls: Controls) -> tuple[designs.Baseline | None, dict[str, Any]]:
     """Draw the controls: what to match, and the arguments of `solve`."""
     baseline = designs.baseline(controls)
     left, right = st.columns(2)
@@ -72,10 +71,16 @@ def ask(controls: Controls) -> tuple[MoELayer | RawTarget | None, dict[str, Any]
     return baseline, {**asked, "constraints": Constraints(**limits)}
 
 
-def answer(result: SolveResult, asked: dict[str, Any], picked: MoELayer | None, controls: Controls) -> None:
-    """Draw the best design and its alternatives, where its costs go, the proof and the derivation."""
-    baseline, best = result.problem.baseline, result.best
-    report = solve_report(result, designs.name_of(baseline))
+def answer(
+    result: SolveResult,
+    baseline: designs.Baseline,
+    asked: dict[str, Any],
+    picked: MoELayer | None,
+    controls: Controls,
+) -> None:
+    """Draw the best design and its alternatives, where its costs go, and the proof."""
+    best = result.best
+    report = solve_report(result, baseline.ref, baseline.model)
     with st.container(horizontal=True, gap="large"):
         for label, value in _headline(best):
             st.metric(label, value, width="content")
@@ -93,14 +98,13 @@ def answer(result: SolveResult, asked: dict[str, Any], picked: MoELayer | None, 
     downloads("parity-solve", report, lambda: pictures.costs(costs, QUANTITIES))
 
 
-def derivation(result: SolveResult, asked: dict[str, Any]) -> str:
+def derivation(baseline: designs.Baseline, asked: dict[str, Any]) -> str:
     """The derivation as Markdown with mathematics; SymPy is loaded for it, which takes a moment the first time."""
     from parity.explain import explain
     from parity.report.explain import to_markdown
 
     both_open = {key: value for key, value in asked.items() if key not in NOT_DERIVED}
-    baseline = result.problem.baseline
-    return to_markdown(explain(baseline, **both_open), designs.name_of(baseline))
+    return to_markdown(explain(baseline.target, **both_open), baseline.ref)
 
 
 def show_picked(picked: Solution, controls: Controls) -> None:

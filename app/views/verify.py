@@ -10,7 +10,6 @@ from app.reports import show_notes, show_tables
 from app.text import plain
 from parity.design import MoELayer
 from parity.errors import InputError
-from parity.ref import reference_to
 from parity.report.verify import verify_report
 from parity.text import integer
 from parity.verify import Verification, factor_that_fits, scaled_down, verify
@@ -30,7 +29,7 @@ def page() -> None:
     )
     asking, answering = st.columns([2, 3], gap="large")
     with asking:
-        design = designs.pick(controls, "paper-mh-moe-3")
+        picked = designs.pick(controls, "paper-mh-moe-3")
         left, right = st.columns(2)
         with left:
             tokens = controls.required("tokens", "64", f"Random tokens to run, up to {integer(MOST_TOKENS)}.")
@@ -40,9 +39,10 @@ def page() -> None:
             controls.refuse(InputError(f"tokens={tokens}: accepted are up to {MOST_TOKENS}"))
     controls.done()
     with answering:
-        if design is None or tokens is None or seed is None or controls.refused:
+        if picked is None or tokens is None or seed is None or controls.refused:
             controls.show_refusals()
             return
+        name, design = picked
         factor = factor_that_fits(design, tokens, ROOM)
         if factor is None:
             st.error(
@@ -51,7 +51,7 @@ def page() -> None:
                 icon=":material/memory:",
             )
             return
-        layer, name = scaled_down(design, factor), reference_to(design)
+        layer = scaled_down(design, factor)
         if factor > 1:
             st.caption(f"Run at 1/{factor} of its widths, which fits here; `parity verify` runs it whole.")
         asked = (layer, tokens, seed)

@@ -4,19 +4,23 @@ import os
 import sys
 from collections.abc import Callable
 from fractions import Fraction
-from typing import Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 from click.shell_completion import CompletionItem
 
+from parity.builtin import BUILTIN
 from parity.conventions import CONVENTIONS
 from parity.design import MoELayer
 from parity.errors import InputError
 from parity.files import write_whole
 from parity.ranges import Ranges
-from parity.ref import parse_integer, parse_percent, resolve
+from parity.ref import Found, look_up, parse_integer, parse_percent
 from parity.report.formats import FORMATS, to_text
 from parity.report.model import WIDTH, Report
+
+if TYPE_CHECKING:
+    from parity.models.description import Model
 
 ENDINGS = {".md": "markdown", ".tex": "latex", ".txt": "table"}
 """Endings of files that are not the name of their format."""
@@ -25,11 +29,21 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 Value = TypeVar("Value")
 
 
-class Named(NamedTuple):
-    """A design and how the caller named it."""
+class Named:
+    """What a reference names and how the caller named it."""
 
-    name: str
-    design: MoELayer
+    def __init__(self, name: str, found: Found) -> None:
+        self.name, self.found = name, found
+
+    @property
+    def design(self) -> MoELayer:
+        """The layer, or the MoE layer of a model."""
+        return self.found.design
+
+    @property
+    def model(self) -> "Model | None":
+        """The whole model, if it is one."""
+        return self.found.model
 
 
 class Parsed(click.ParamType[Value]):
@@ -102,23 +116,44 @@ class Ref(Parsed[Named]):
     name = "ref"
 
     def read(self, name: str, text: str) -> Named:
-        """Resolve the reference."""
-        return Named(text, resolve(text))
+        """Look the reference up; `--moe-layer` of the same command is read before."""
+        context = click.get_current_context(silent=True)
+        return Named(text, look_up(text, moe_layer=bool(context and context.meta.get(MOE_LAYER))))
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
         """Complete built-in names."""
-        from parity.builtin import BUILTIN
+        from parity.models.builtin import builtin_models
 
-        return [CompletionItem(name) for name in BUILTIN if name.startswith(incomplete)]
+        names = [*BUILTIN, *builtin_models()]
+        return [CompletionItem(name) for name in names if name.startswith(incomplete)]
 
 
-def convention_option(command: Command) -> Command:
-    """The --convention of a layer."""
+MOE_LAYER = "parity.moe_layer"
+
+
+def moe_layer_option(command: Command) -> Command:
+    """--moe-layer, which says how the references of the same command are read."""
+
+    def keep(ctx: click.Context, _param: click.Parameter, given: bool) -> None:
+        ctx.meta[MOE_LAYER] = given
+
+    return click.option(
+        "--moe-layer",
+        is_flag=True,
+        is_eager=True,
+        expose_value=False,
+        callback=keep,
+        help="Of a model's config.json read the MoE layer alone, where the rest may not be understood.",
+    )(command)
+
+
+def convention_option(command: Command, default: str | None = "paper") -> Command:
+    """The --convention; without a default the command chooses one itself, and says which."""
     return click.option(
         "--convention",
         type=click.Choice(list(CONVENTIONS)),
-        default="paper",
-        show_default=True,
+        default=default,
+        show_default=default or "paper for a layer, matmul for a model",
         help="How to count: " + "; ".join(f"{c.name}: {c.used_for}" for c in CONVENTIONS.values()) + ".",
     )(command)
 

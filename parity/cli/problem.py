@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from parity.builtin import BUILTIN
-from parity.cli.options import Integer, Named, Percent, Ref
+from parity.cli.options import Integer, Named, Percent, Ref, moe_layer_option
 from parity.constraints import MEANING as MEANING_OF_CONSTRAINTS
 from parity.constraints import MULTIPLES_AND_BOUNDS, PROFILES, Constraints
 from parity.design import CHOICES, MEANING, MoELayer
@@ -38,6 +38,7 @@ _SWITCHES = [
     click.option("--gated/--ungated", default=None, help=MEANING["gated"]),
     click.option("--head-layer/--no-head-layer", default=None, help=MEANING["head_layer"]),
     click.option("--merge-layer/--no-merge-layer", default=None, help=MEANING["merge_layer"]),
+    click.option("--projection-bias/--no-projection-bias", default=None, help=MEANING["projection_bias"]),
     click.option("--router-input", type=click.Choice(CHOICES["router_input"]), help=MEANING["router_input"]),
 ]
 
@@ -57,7 +58,7 @@ def _all_of(options: list[_Function]) -> Callable[[_Function], _Function]:
     return decorate
 
 
-target_options = _all_of(_TARGET)
+target_options = _all_of([*_TARGET, moe_layer_option])
 """What to match."""
 
 shape_options = _all_of(_SHAPE)
@@ -80,8 +81,9 @@ def with_target(given: dict[str, Any]) -> tuple[str, MoELayer | RawTarget, dict[
     baseline: Named | None = fields.pop("baseline", None)
     targets = {name: fields.pop(name) for name in ("target_flops", "target_params") if name in fields}
     if not targets:
-        name, design = baseline or (DEFAULT_BASELINE, BUILTIN[DEFAULT_BASELINE].design)
-        return name, design, fields
+        if baseline is None:
+            return DEFAULT_BASELINE, BUILTIN[DEFAULT_BASELINE].design, fields
+        return baseline.name, baseline.design, fields
     shown = " and ".join(f"--{name.replace('_', '-')} {value}" for name, value in targets.items())
     if baseline is not None:
         raise InputError(f"--baseline {baseline.name} with {shown}: accepted is a baseline or targets")

@@ -1,11 +1,13 @@
 """`parity solve`."""
 
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from parity.cli.options import Integer, convention_option, output_options, show
+from parity.cli.options import Integer, Named, convention_option, output_options, show
 from parity.cli.problem import (
+    DEFAULT_BASELINE,
     constraint_options,
     shape_options,
     switch_options,
@@ -13,8 +15,16 @@ from parity.cli.problem import (
     with_constraints,
     with_target,
 )
+from parity.errors import InputError
 from parity.report.solve import solve_report
 from parity.solve import solve
+from parity.text import flag
+from parity.whole import WholeModel
+
+if TYPE_CHECKING:
+    from parity.models.description import Model
+
+PATTERN = ("dense_first", "moe_every", "d_dense")
 
 
 @click.command("solve")
@@ -32,15 +42,34 @@ from parity.solve import solve
     help="Rank by the FLOPs error first, or by the larger of the two errors.",
 )
 @click.option("--limit", type=Integer(), default=10, show_default=True, help="The most results.")
-@convention_option
+@click.option("--whole-model", is_flag=True, help="Match the totals of the baseline, a model, and not of one layer.")
+@click.option("--dense-first", type=Integer(0), help="With --whole-model: so many dense layers before the MoE layers.")
+@click.option("--moe-every", type=Integer(), help="With --whole-model: each so-manieth layer MoE, the others dense.")
+@click.option("--d-dense", type=Integer(), help="Hidden width of dense layers.  [default: the model's]")
+@partial(convention_option, default=None)
 @output_options
-def command(form: str, output: str | None, **given: Any) -> None:
+def command(form: str, output: str | None, whole_model: bool, convention: str | None, **given: Any) -> None:
     """Find the design that matches a baseline in FLOPs and parameters.
 
     With --heads and --topk given, two numbers are open: the width of an expert and the number of
     experts. Both are found exactly, and then in the best integers that the constraints allow, with
     the error that rounding costs and the proof that nothing is better.
     """
+    baseline: Named | None = given["baseline"]
+    model = baseline.model if baseline else None
+    pattern = {name: value for name in PATTERN if (value := given.pop(name)) is not None}
+    whole = _whole(model, baseline.name if baseline else DEFAULT_BASELINE, pattern) if whole_model else None
+    if pattern and not whole_model:
+        raise InputError(f"{flag(*next(iter(pattern.items())))} without --whole-model: accepted beside it")
     name, target, fields = with_target(given)
     constraints, fields = with_constraints(fields)
-    show(solve_report(solve(target, constraints=constraints, **fields), name), form, output)
+    fields["convention"] = convention or ("matmul" if whole_model else "paper")
+    show(solve_report(solve(target, constraints=constraints, whole=whole, **fields), name, model), form, output)
+
+
+def _whole(model: "Model | None", name: str, pattern: dict[str, int]) -> WholeModel:
+    if model is None:
+        raise InputError(f"--whole-model of {name}, which is one layer: accepted are models")
+    from parity.models.around import whole_model
+
+    return whole_model(model, **pattern)

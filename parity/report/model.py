@@ -53,6 +53,11 @@ class Report:
     """What `--format csv` prints where it is more than a table holds."""
 
 
+def exactly(value: int | Fraction) -> int | str:
+    """A number in JSON: an integer, or an exact fraction as text."""
+    return value if isinstance(value, int) else str(value)
+
+
 def for_people(cell: Cell) -> str:
     """A cell with thousands separators, errors in percent."""
     if cell is None:

@@ -1,6 +1,7 @@
 """The report of `parity solve`."""
 
-from typing import Any
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
 
 from parity.conventions import Convention
 from parity.cost import cost
@@ -9,11 +10,21 @@ from parity.exact import ExactSolution, Point
 from parity.problem import RawTarget
 from parity.report.model import Cell, Report, Share, Table
 from parity.solve import Solution, SolveResult
-from parity.text import decimal, number
+from parity.text import counted, decimal, integer, number, percent
+from parity.whole import WholeModel
+
+if TYPE_CHECKING:
+    from parity.models.description import Model
+
+FLOPS = "flops_per_token"
+TOTALS = (FLOPS, "params", "active_params")
 
 
-def solve_report(result: SolveResult, baseline_name: str) -> Report:
-    """The exact solution, the best integers and their alternatives, and the proof."""
+def solve_report(result: SolveResult, baseline_name: str, model: "Model | None" = None) -> Report:
+    """The exact solution, the best integers and their alternatives, and the proof.
+
+    Where the baseline is the MoE layer of a model, the effect on the whole model too.
+    """
     problem = result.problem
     convention = problem.convention.name
     heads, top_k = problem.template.heads, problem.template.top_k
@@ -23,12 +34,18 @@ def solve_report(result: SolveResult, baseline_name: str) -> Report:
     rows += [_solution_row(name, solution) for name, solution in zip(names, result.solutions, strict=True)]
     if result.unconstrained:
         rows.append(_solution_row("relaxed", result.unconstrained))
-    title = f"Parity with {baseline_name} at {heads} heads, top-{top_k}; {convention} convention"
-    return Report(
-        _data(result),
-        (Table(title.replace(" 1 heads", " 1 head"), columns, tuple(rows), strong=frozenset({2})),),
-        tuple(_notes(result)),
-    )
+    effect = _Effect(result.best.design, model) if model is not None and problem.whole is None else None
+    what = f"the whole of {baseline_name}" if problem.whole else baseline_name
+    title = f"Parity with {what} at {heads} heads, top-{top_k}; {convention} convention"
+    table = Table(title.replace(" 1 heads", " 1 head"), columns, tuple(rows), strong=frozenset({2}))
+    data, notes = _data(result), _notes(result)
+    if effect is not None:
+        data["whole_model"] = effect.data()
+        notes = [effect.sentence(), *notes]
+    if problem.whole is not None:
+        data["moe_layers"] = problem.whole.layers
+        notes = [_of_whole(problem.whole), *notes]
+    return Report(data, (table,), tuple(notes))
 
 
 def exact_data(exact: ExactSolution) -> dict[str, Any]:
@@ -49,10 +66,13 @@ def solution_data(solution: Solution) -> dict[str, Any]:
     }
 
 
-def baseline_data(baseline: MoELayer | RawTarget, convention: Convention) -> dict[str, Any]:
+def baseline_data(
+    baseline: MoELayer | RawTarget, convention: Convention, whole: WholeModel | None = None
+) -> dict[str, Any]:
     """The `baseline` field."""
     if isinstance(baseline, MoELayer):
-        return {"design": baseline.to_dict(), "cost": cost(baseline, convention).totals()}
+        priced = {name: getattr(whole, name) for name in TOTALS} if whole else cost(baseline, convention).totals()
+        return {"design": baseline.to_dict(), "cost": priced}
     raw = {"flops_per_token": baseline.flops_per_token, "params": baseline.params, "active_params": None}
     return {"design": None, "cost": raw}
 
@@ -60,7 +80,7 @@ def baseline_data(baseline: MoELayer | RawTarget, convention: Convention) -> dic
 def _data(result: SolveResult) -> dict[str, Any]:
     problem = result.problem
     data = {
-        "baseline": baseline_data(problem.baseline, problem.convention),
+        "baseline": baseline_data(problem.baseline, problem.convention, problem.whole),
         "convention": problem.convention.name,
         "prefer": problem.prefer,
         **exact_data(result.exact),
@@ -76,6 +96,46 @@ def _data(result: SolveResult) -> dict[str, Any]:
     if result.unconstrained:
         data["unconstrained"] = solution_data(result.unconstrained)
     return data
+
+
+class _Effect:
+    """What the best design does to the model whose MoE layers it takes the place of; matmul convention."""
+
+    def __init__(self, best: MoELayer, model: "Model") -> None:
+        from parity.models.around import whole_model
+
+        self.whole = whole_model(model)
+        self.cost = self.whole.around(cost(best, "matmul"))
+        self.flops_error = Fraction(self.cost.flops_per_token, self.whole.flops_per_token) - 1
+        self.params_error = Fraction(self.cost.params, self.whole.params) - 1
+
+    def data(self) -> dict[str, Any]:
+        """The `whole_model` field."""
+        baseline = {name: getattr(self.whole, name) for name in TOTALS}
+        errors = {"flops": str(self.flops_error), "params": str(self.params_error)}
+        return {
+            "convention": "matmul",
+            "moe_layers": self.whole.layers,
+            "baseline": baseline,
+            "cost": self.cost.totals(),
+            "error": errors,
+        }
+
+    def sentence(self) -> str:
+        """The same for people."""
+        params, active, flops = (integer(getattr(self.cost, name)) for name in ("params", "active_params", FLOPS))
+        return (
+            f"In place of all {counted(self.whole.layers, 'such layer')} the best gives the whole model {params} "
+            f"parameters ({percent(self.params_error)}), {active} active, and {flops} FLOPs per token "
+            f"({percent(self.flops_error)}), matmul convention."
+        )
+
+
+def _of_whole(whole: WholeModel) -> str:
+    return (
+        f"The design's model has {counted(whole.layers, 'MoE layer')}; the rest of it takes "
+        f"{integer(whole.rest.flops_per_token)} FLOPs per token and {integer(whole.rest.params)} parameters."
+    )
 
 
 def _notes(result: SolveResult) -> list[str]:

@@ -10,7 +10,8 @@ from parity.builtin import BUILTIN
 from parity.conventions import CONVENTIONS
 from parity.cost import cost
 from parity.ref import resolve
-from parity.report.layer import compare_report, ledger_table
+from parity.report.compare import compare_report
+from parity.report.layer import ledger_table
 from parity.report.model import Report
 from parity.text import integer
 from tests.app.conftest import answers, cells, changed, charts, control, link, messages, opened, tables

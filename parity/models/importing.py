@@ -1,0 +1,79 @@
+"""From a Hugging Face `config.json` to a model, or to its MoE layer alone: right, or refused."""
+
+from collections.abc import Mapping
+
+from parity.design import MoELayer, shown
+from parity.errors import InputError
+from parity.models.description import Model
+from parity.models.families.common import Family
+from parity.models.families.table import FAMILIES
+from parity.models.reading import Config
+
+OF_THE_MOE_LAYER = ("expert", "moe", "router", "intermediate", "ffn", "mlp", "latent", "shared", "top")
+"""Words in the names of fields that may change an MoE layer."""
+
+OF_ITS_PLACE = [
+    "intermediate_size",
+    "intermediate_size_mlp",
+    "mlp_only_layers",
+    "mlp_layer_types",
+    "moe_layer_freq",
+    "moe_layer_start_index",
+    "moe_layer_end_index",
+    "moe_layer_interval",
+    "moe_layers",
+    "interleave_moe_layer_step",
+    "expert_layer_period",
+    "expert_layer_offset",
+]
+"""Fields with such names that say which layers are MoE, or how wide dense ones are where experts have another field."""
+
+
+def import_config(config: object) -> Model:
+    """The whole model that a config describes.
+
+    Raises:
+        InputError: the family, a field or a value is not understood.
+    """
+    family, fields = _family(config)
+    model = family.model(fields)
+    fields.finish()
+    return model
+
+
+def import_moe_layer(config: object) -> MoELayer:
+    """The MoE layer of a config whose family is known, whatever else the config holds.
+
+    Raises:
+        InputError: the layer is not understood, or the family has none.
+    """
+    family, fields = _family(config)
+    if family.moe is None:
+        raise InputError("--moe-layer of a dense family: accepted are families with MoE layers")
+    layer = family.moe(fields).layer
+    fields.unused(*OF_ITS_PLACE)
+    fields.finish(OF_THE_MOE_LAYER)
+    if layer is None:
+        raise InputError("the config describes a model without MoE layers: accepted are configs with")
+    return layer
+
+
+def is_config(content: object) -> bool:
+    """Whether the content of a file is the config of a model."""
+    return isinstance(content, Mapping) and ("model_type" in content or "architectures" in content)
+
+
+def _family(config: object) -> tuple[Family, Config]:
+    if not isinstance(config, Mapping):
+        raise InputError(f"{shown(config)} is not a config: accepted is an object with a model_type")
+    kind = config.get("model_type")
+    family = FAMILIES.get(kind) if isinstance(kind, str) else None
+    if family is None:
+        raise InputError(
+            f"model_type={shown(kind)} is not a family that is understood: accepted are {', '.join(sorted(FAMILIES))}"
+        )
+    fields = Config(config)
+    if family.text is None:
+        return family, fields
+    fields.only("tie_word_embeddings", False, absent=False)  # tied as a whole, which the text model does not say
+    return family, fields.section(family.text)

@@ -1,0 +1,41 @@
+"""Random configs, right ones and damaged ones, against the classes that `transformers` builds of them."""
+
+from random import Random
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from parity.errors import InputError
+from tests.models.configs import FAMILIES
+from tests.models.count import counted
+from tests.models.mutations import mutated
+from tests.models.strategies import OTHERS, configs
+
+pytest.importorskip("torch")
+pytest.importorskip("transformers")
+peer: Any = pytest.importorskip("tests.models.peer")
+
+
+@settings(max_examples=400, suppress_health_check=[HealthCheck.too_slow])
+@given(configs())
+def test_every_part_is_as_large_as_in_the_class(config: dict[str, Any]) -> None:
+    assert counted(config) == peer.counted(config)
+
+
+@settings(max_examples=1500, suppress_health_check=[HealthCheck.too_slow])
+@given(configs(), st.integers(0, 2**64))
+def test_a_damaged_config_is_refused_or_counted_as_the_class_understands_it(config: dict[str, Any], seed: int) -> None:
+    damaged = mutated(config, OTHERS, Random(seed), huge=False)
+    try:
+        counts = counted(damaged)
+    except InputError:
+        return
+    if damaged["model_type"] not in FAMILIES:
+        return
+    try:
+        built = peer.built(damaged)
+    except Exception:
+        return
+    assert counts == peer.counted_in(built)
