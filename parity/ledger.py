@@ -80,7 +80,7 @@ def resolved(fields: Mapping[str, Any], d_sub_token: Number, reachable_experts: 
 
 @dataclass(frozen=True)
 class Product:
-    """`count` matrix products a token, each of an m x k matrix by a k x n one, and a bias that is added to it or not."""
+    """`count` matrix products a token, each of an m x k matrix by a k x n one, with or without a bias added."""
 
     count: Number
     m: Number

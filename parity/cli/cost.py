@@ -35,10 +35,7 @@ def command(
     REF may also be a checkpoint: a folder, its index or a safetensors file. It is counted from the headers
     of its files, and held against the config.json beside it.
     """
-    if reconcile:
-        report = _reconciled(ref, sequence_length)
-    else:
-        report = _report(ref, tokens, sequence_length, convention)
+    report = _reconciled(ref, sequence_length) if reconcile else _report(ref, tokens, sequence_length, convention)
     show(report, form, output)
 
 

@@ -13,10 +13,10 @@ from parity.errors import ParityError
 COMMANDS = {
     "app": "Open the app in the browser.",
     "audit": "Check published claims of parity by computing them.",
-    "compare": "Put designs side by side; the first is the baseline.",
-    "cost": "Show what a design costs, op by op.",
+    "compare": "Put designs side by side, with what equal FLOPs hide; the first is the baseline.",
+    "cost": "Show what a design, model or checkpoint costs, op by op.",
     "explain": "Derive the matching design, in symbols and then in numbers.",
-    "models": "List the built-in designs.",
+    "models": "List the built-in designs and models.",
     "solve": "Find the design that matches a baseline in FLOPs and parameters.",
     "sweep": "List every design at parity inside ranges, and the frontier among them.",
     "verify": "Execute a design and hold the cost model against what was executed.",
@@ -61,6 +61,7 @@ class _Commands(click.Group):
 def main() -> None:
     """Solve FLOPs and parameter parity between Mixture-of-Experts layers, exactly.
 
-    Start with `parity solve --heads 3 --topk 3`. A design (REF) is a built-in name, a design file that
-    parity wrote, or fields: d_model=768,d_expert=2048,num_experts=8,top_k=1.
+    Start with `parity solve --heads 3 --topk 3`. A design or model (REF) is a built-in name (`parity models`),
+    a design file that parity wrote, a Hugging Face config.json or checkpoint, or fields:
+    d_model=768,d_expert=2048,num_experts=8,top_k=1.
     """

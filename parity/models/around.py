@@ -38,7 +38,7 @@ def whole_model(
         layers = max(0, places - first) // step
         if layers == 0:
             raise InputError(
-                f"dense_first={first} with moe_every={step} leaves no MoE layer of {places}: accepted are fewer dense ones"
+                f"dense_first={first} with moe_every={step} leaves no MoE layer of {places}: accepted are fewer dense"
             )
         if places > layers:
             rest += [(places - layers, row) for row in cost(_dense(model, d_dense), "matmul").rows]
