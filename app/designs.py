@@ -71,7 +71,7 @@ def _chosen(controls: Controls, name: str, label: str, names: list[str], about: 
 
 
 def _found(found: Found) -> Baseline:
-    return Baseline(found.ref, found.design, found.model)
+    return Baseline(found.name, found.design, found.model)
 
 
 def _names(first: str) -> list[str]:

@@ -25,7 +25,7 @@ CHECKPOINT_ENDINGS = (".safetensors", ".safetensors.index.json")
 class Found:
     """What a reference names: a layer, a model, or a checkpoint, whose model is known if its config is there."""
 
-    ref: str
+    name: str
     layer: MoELayer | None = None
     model: "Model | None" = None
     checkpoint: str | None = None
@@ -43,7 +43,7 @@ class Found:
         layers = self.model.layers if self.model else frozenset()
         if len(layers) != 1:
             raise InputError(
-                f"{shown(self.ref)} has {len(layers) or 'no'} kinds of MoE layers: accepted are models with one kind"
+                f"{shown(self.name)} has {len(layers) or 'no'} kinds of MoE layers: accepted are models with one kind"
             )
         return next(iter(layers))
 
@@ -64,15 +64,24 @@ def look_up(ref: str, *, files: bool = True, moe_layer: bool = False) -> Found:
 
     if ref in builtin_models():
         return _from_config(ref, builtin_models()[ref].config, moe_layer)
-    if files and (os.path.lexists(ref) or "/" in ref or ref.endswith(".json")):
+    on_the_hub = next((name for name, model in builtin_models().items() if model.source.lower() == ref.lower()), None)
+    if files and (os.path.lexists(ref) or (not on_the_hub and "/" in ref) or ref.endswith(".json")):
         return _from_path(ref, moe_layer)
-    near = get_close_matches(ref, [*BUILTIN, *builtin_models()], n=1, cutoff=0.6)
-    hint = f"did you mean {near[0]}? Accepted" if near else "accepted"
+    if on_the_hub:
+        return look_up(on_the_hub, moe_layer=moe_layer)
+    near = _near(ref, [*BUILTIN, *builtin_models()])
+    hint = f"did you mean {' or '.join(near)}? Accepted" if near else "accepted"
     raise InputError(
         f"{shown(ref)!r} is not a design: {hint} are a built-in name (see `parity models`), "
         f"{'a path to a config.json, a checkpoint or a design file, ' if files else ''}"
         "or fields such as d_model=768,d_expert=2048,num_experts=8,top_k=1"
     )
+
+
+def _near(ref: str, names: list[str]) -> list[str]:
+    """A few names that begin like the reference, or the one most like it."""
+    word = ref.lower()
+    return [name for name in names if word and name.startswith(word)][:3] or get_close_matches(word, names, n=1)
 
 
 def resolve(ref: str, *, files: bool = True, moe_layer: bool = False) -> MoELayer:
@@ -166,7 +175,7 @@ def _from_path(path: str, moe_layer: bool) -> Found:
         held = path if path != folder or _has_tensors(folder) else None
         if held is None or os.path.lexists(config):
             return replace(
-                _from_config(config, read_json(config, constants=True), moe_layer), ref=path, checkpoint=held
+                _from_config(config, read_json(config, constants=True), moe_layer), name=path, checkpoint=held
             )
         return Found(path, checkpoint=held)
     return _from_content(path, read_json(path, constants=True), moe_layer)

@@ -4,12 +4,13 @@ from fractions import Fraction
 
 import click
 
-from parity.cli.options import Integer, Named, Parsed, Ref, output_options, show
+from parity.cli.options import Integer, Parsed, Ref, output_options, show
 from parity.errors import InputError
 from parity.hardware import Accelerator, accelerator_named
 from parity.hidden.setting import Setting, parse_factor
 from parity.machine import Machine, remembered
 from parity.precision import ATTAINABLE
+from parity.ref import Found
 from parity.report.compare import compare_report
 
 
@@ -66,7 +67,7 @@ DEFAULT = Setting()
 @click.option("--measure", is_flag=True, help="Measure this machine, which takes seconds, and remember it for later.")
 @output_options
 def command(
-    refs: tuple[Named, ...],
+    refs: tuple[Found, ...],
     tokens: int,
     precision: str,
     ep: int,

@@ -4,8 +4,9 @@ from functools import partial
 
 import click
 
-from parity.cli.options import Integer, Named, Ref, convention_option, moe_layer_option, output_options, show
+from parity.cli.options import Integer, Ref, convention_option, moe_layer_option, output_options, show
 from parity.errors import InputError
+from parity.ref import Found
 from parity.report.layer import cost_report
 from parity.report.model import Report
 from parity.report.whole_model import model_report
@@ -22,7 +23,7 @@ from parity.report.whole_model import model_report
 @partial(convention_option, default=None)
 @output_options
 def command(
-    ref: Named,
+    ref: Found,
     tokens: int | None,
     sequence_length: int | None,
     reconcile: bool,
@@ -39,7 +40,7 @@ def command(
     show(report, form, output)
 
 
-def _reconciled(ref: Named, sequence_length: int | None) -> Report:
+def _reconciled(ref: Found, sequence_length: int | None) -> Report:
     from parity.models.builtin import builtin_models
     from parity.report.reconcile import reconcile_report
 
@@ -48,12 +49,12 @@ def _reconciled(ref: Named, sequence_length: int | None) -> Report:
     return reconcile_report(ref.name, ref.model or ref.design, sequence_length, published)
 
 
-def _report(ref: Named, tokens: int | None, sequence_length: int | None, convention: str | None) -> Report:
-    if ref.found.checkpoint is not None:
+def _report(ref: Found, tokens: int | None, sequence_length: int | None, convention: str | None) -> Report:
+    if ref.checkpoint is not None:
         from parity.models.checkpoints import read_checkpoint
         from parity.report.checkpoint import checkpoint_report
 
-        return checkpoint_report(ref.name, read_checkpoint(ref.found.checkpoint), ref.model)
+        return checkpoint_report(ref.name, read_checkpoint(ref.checkpoint), ref.model)
     if ref.model is None:
         if sequence_length is not None:
             raise InputError(f"--sequence-length {sequence_length} of a layer: accepted are whole models")

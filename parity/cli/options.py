@@ -4,14 +4,13 @@ import os
 import sys
 from collections.abc import Callable
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import click
 from click.shell_completion import CompletionItem
 
 from parity.builtin import BUILTIN
 from parity.conventions import CONVENTIONS
-from parity.design import MoELayer
 from parity.errors import InputError
 from parity.files import write_whole
 from parity.ranges import Ranges
@@ -19,31 +18,11 @@ from parity.ref import Found, look_up, parse_integer, parse_percent
 from parity.report.formats import FORMATS, to_text
 from parity.report.model import WIDTH, Report
 
-if TYPE_CHECKING:
-    from parity.models.description import Model
-
 ENDINGS = {".md": "markdown", ".tex": "latex", ".txt": "table"}
 """Endings of files that are not the name of their format."""
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 Value = TypeVar("Value")
-
-
-class Named:
-    """What a reference names and how the caller named it."""
-
-    def __init__(self, name: str, found: Found) -> None:
-        self.name, self.found = name, found
-
-    @property
-    def design(self) -> MoELayer:
-        """The layer, or the MoE layer of a model."""
-        return self.found.design
-
-    @property
-    def model(self) -> "Model | None":
-        """The whole model, if it is one."""
-        return self.found.model
 
 
 class Parsed(click.ParamType[Value]):
@@ -110,15 +89,15 @@ class Words(Parsed[tuple[str, ...]]):
         return tuple(word.strip() for word in text.split(","))
 
 
-class Ref(Parsed[Named]):
+class Ref(Parsed[Found]):
     """A design reference."""
 
     name = "ref"
 
-    def read(self, name: str, text: str) -> Named:
+    def read(self, name: str, text: str) -> Found:
         """Look the reference up; `--moe-layer` of the same command is read before."""
         context = click.get_current_context(silent=True)
-        return Named(text, look_up(text, moe_layer=bool(context and context.meta.get(MOE_LAYER))))
+        return look_up(text, moe_layer=bool(context and context.meta.get(MOE_LAYER)))
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
         """Complete built-in names."""

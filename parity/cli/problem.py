@@ -6,12 +6,13 @@ from typing import Any
 import click
 
 from parity.builtin import BUILTIN
-from parity.cli.options import Integer, Named, Percent, Ref, moe_layer_option
+from parity.cli.options import Integer, Percent, Ref, moe_layer_option
 from parity.constraints import MEANING as MEANING_OF_CONSTRAINTS
 from parity.constraints import MULTIPLES_AND_BOUNDS, PROFILES, Constraints
 from parity.design import CHOICES, MEANING, MoELayer
 from parity.errors import InputError
 from parity.problem import RawTarget
+from parity.ref import Found
 from parity.text import flag
 
 DEFAULT_BASELINE = "paper-smoe"
@@ -78,7 +79,7 @@ def with_target(given: dict[str, Any]) -> tuple[str, MoELayer | RawTarget, dict[
         InputError: a baseline and raw targets are both given, or the targets only in part.
     """
     fields = {name: value for name, value in given.items() if value is not None}
-    baseline: Named | None = fields.pop("baseline", None)
+    baseline: Found | None = fields.pop("baseline", None)
     targets = {name: fields.pop(name) for name in ("target_flops", "target_params") if name in fields}
     if not targets:
         if baseline is None:

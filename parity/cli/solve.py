@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from parity.cli.options import Integer, Named, convention_option, output_options, show
+from parity.cli.options import Integer, convention_option, output_options, show
 from parity.cli.problem import (
     DEFAULT_BASELINE,
     constraint_options,
@@ -16,6 +16,7 @@ from parity.cli.problem import (
     with_target,
 )
 from parity.errors import InputError
+from parity.ref import Found
 from parity.report.solve import solve_report
 from parity.solve import solve
 from parity.text import flag
@@ -55,7 +56,7 @@ def command(form: str, output: str | None, whole_model: bool, convention: str | 
     experts. Both are found exactly, and then in the best integers that the constraints allow, with
     the error that rounding costs and the proof that nothing is better.
     """
-    baseline: Named | None = given["baseline"]
+    baseline: Found | None = given["baseline"]
     model = baseline.model if baseline else None
     pattern = {name: value for name in PATTERN if (value := given.pop(name)) is not None}
     whole = _whole(model, baseline.name if baseline else DEFAULT_BASELINE, pattern) if whole_model else None

@@ -2,7 +2,8 @@
 
 import click
 
-from parity.cli.options import Integer, Named, Ref, output_options, show
+from parity.cli.options import Integer, Ref, output_options, show
+from parity.ref import Found
 
 
 @click.command("verify")
@@ -13,7 +14,7 @@ from parity.cli.options import Integer, Named, Ref, output_options, show
 @output_options
 @click.pass_context
 def command(
-    ctx: click.Context, ref: Named, tokens: int, seed: int, scale_down: int | None, form: str, output: str | None
+    ctx: click.Context, ref: Found, tokens: int, seed: int, scale_down: int | None, form: str, output: str | None
 ) -> None:
     """Execute the design REF in the reference engine, and hold the cost model against what it did.
 

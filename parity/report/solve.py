@@ -123,9 +123,10 @@ class _Effect:
 
     def sentence(self) -> str:
         """The same for people."""
+        replaced = "the one such layer" if self.whole.layers == 1 else f"all {integer(self.whole.layers)} such layers"
         params, active, flops = (integer(getattr(self.cost, name)) for name in ("params", "active_params", FLOPS))
         return (
-            f"In place of all {counted(self.whole.layers, 'such layer')} the best gives the whole model {params} "
+            f"In place of {replaced} the best gives the whole model {params} "
             f"parameters ({percent(self.params_error)}), {active} active, and {flops} FLOPs per token "
             f"({percent(self.flops_error)}), matmul convention."
         )

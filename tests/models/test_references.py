@@ -105,6 +105,13 @@ def test_a_folder_without_config_is_refused(tmp_path: Path, run: Run) -> None:
 
 def test_a_name_that_is_nearly_one_is_hinted_at(run: Run) -> None:
     assert "did you mean deepseek-v3?" in run("cost", "deepseek-v4").stderr
+    assert "did you mean mixtral-8x22b-v0.1 or mixtral-8x7b-v0.1?" in run("cost", "Mixtral").stderr
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_model_also_goes_by_its_name_on_the_hub(name: str) -> None:
+    source = MODELS[name].source
+    assert look_up(source) == look_up(source.lower()) == look_up(name)
 
 
 def test_costs_of_a_model_add_up_and_train(answer: Answer) -> None:
