@@ -32,12 +32,14 @@ def accelerators() -> Mapping[str, Accelerator]:
 
 
 def accelerator_named(name: str) -> Accelerator:
-    """The accelerator of that name, in upper or lower case.
+    """The accelerator of that name, in upper or lower case, or the only one whose name begins so.
 
     Raises:
-        InputError: there is none.
+        InputError: there is none, or there are several.
     """
-    for known, accelerator in accelerators().items():
-        if known.lower() == name.lower():
-            return accelerator
+    word = name.lower()
+    known = {named.lower(): accelerator for named, accelerator in accelerators().items()}
+    chosen = [known[word]] if word in known else [known[named] for named in known if word and named.startswith(word)]
+    if len(chosen) == 1:
+        return chosen[0]
     raise InputError(f"accelerator={shown(name)}: accepted are {', '.join(accelerators())}")

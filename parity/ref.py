@@ -32,6 +32,11 @@ class Found:
     """Where its tensors are."""
 
     @property
+    def layer_name(self) -> str:
+        """What to call `design`, which of a model is but one of its layers."""
+        return self.name if self.model is None else f"{self.name} layer"
+
+    @property
     def design(self) -> MoELayer:
         """The layer, or the MoE layer of the model; of a dense model its feed-forward block.
 

@@ -80,6 +80,8 @@ def command(
 ) -> None:
     """Put designs side by side; the first REF is the baseline.
 
+    Of a model it is one of its MoE layers, or of its feed-forward blocks if it is dense.
+
     Shows their costs and errors under every convention and how many experts a token reaches; and what
     that leaves out: bytes of weights, training states and activations, bytes moved in memory and
     between devices, padding, and the time that predicts.
@@ -87,11 +89,12 @@ def command(
     if len(refs) < 2:
         raise click.UsageError(f"{refs[0].name} alone cannot be compared: accepted are two designs or more")
     setting = Setting(tokens=tokens, precision=precision, ep=ep, capacity_factor=capacity_factor, tile=tile)
-    designs = [(ref.name, ref.design) for ref in refs]
+    designs = [(ref.layer_name, ref.design) for ref in refs]
     for name, design in designs:
         setting.check(name, design)  # before anything is measured
     machine = _measured() if measure else remembered()
-    show(compare_report(designs, setting, machine, shown or None), form, output)
+    models = {ref.layer_name: ref.model for ref in refs if ref.model}
+    show(compare_report(designs, setting, machine, shown or None, models), form, output)
 
 
 def _measured() -> Machine:

@@ -1,5 +1,6 @@
 """`parity cost`."""
 
+from collections.abc import Mapping
 from functools import partial
 
 import click
@@ -36,8 +37,29 @@ def command(
     REF may also be a checkpoint: a folder, its index or a safetensors file. It is counted from the headers
     of its files, and held against the config.json beside it.
     """
-    report = _reconciled(ref, sequence_length) if reconcile else _report(ref, tokens, sequence_length, convention)
+    given = {"--tokens": tokens, "--sequence-length": sequence_length, "--convention": convention}
+    if reconcile:
+        _without(given, "--tokens", "--convention", beside="--reconcile")
+        report = _reconciled(ref, sequence_length)
+    elif ref.checkpoint is not None:
+        _without(given, *given, beside="a checkpoint")
+        report = _of_checkpoint(ref, ref.checkpoint)
+    else:
+        report = _report(ref, tokens, sequence_length, convention)
     show(report, form, output)
+
+
+def _without(given: Mapping[str, object], *flags: str, beside: str) -> None:
+    for name in flags:
+        if given[name] is not None:
+            raise InputError(f"{name} {given[name]} with {beside}: accepted is {beside} without")
+
+
+def _of_checkpoint(ref: Found, path: str) -> Report:
+    from parity.models.checkpoints import read_checkpoint
+    from parity.report.checkpoint import checkpoint_report
+
+    return checkpoint_report(ref.name, read_checkpoint(path), ref.model)
 
 
 def _reconciled(ref: Found, sequence_length: int | None) -> Report:
@@ -50,11 +72,6 @@ def _reconciled(ref: Found, sequence_length: int | None) -> Report:
 
 
 def _report(ref: Found, tokens: int | None, sequence_length: int | None, convention: str | None) -> Report:
-    if ref.checkpoint is not None:
-        from parity.models.checkpoints import read_checkpoint
-        from parity.report.checkpoint import checkpoint_report
-
-        return checkpoint_report(ref.name, read_checkpoint(ref.checkpoint), ref.model)
     if ref.model is None:
         if sequence_length is not None:
             raise InputError(f"--sequence-length {sequence_length} of a layer: accepted are whole models")

@@ -45,8 +45,10 @@ PATTERN = ("dense_first", "moe_every", "d_dense")
 @click.option("--limit", type=Integer(), default=10, show_default=True, help="The most results.")
 @click.option("--whole-model", is_flag=True, help="Match the totals of the baseline, a model, and not of one layer.")
 @click.option("--dense-first", type=Integer(0), help="With --whole-model: so many dense layers before the MoE layers.")
-@click.option("--moe-every", type=Integer(), help="With --whole-model: each so-manieth layer MoE, the others dense.")
-@click.option("--d-dense", type=Integer(), help="Hidden width of dense layers.  [default: the model's]")
+@click.option(
+    "--moe-every", type=Integer(), metavar="N", help="With --whole-model: every N-th layer MoE, others dense."
+)
+@click.option("--d-dense", type=Integer(), help="Hidden width of such dense layers.  [default: the model's]")
 @partial(convention_option, default=None)
 @output_options
 def command(form: str, output: str | None, whole_model: bool, convention: str | None, **given: Any) -> None:

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 
-from parity.cost import Row, cost
-from parity.design import MoELayer
+from parity.cost import Row
 from parity.errors import InputError
 from parity.models.cost import cost_of_model, rows_of_block
 from parity.models.description import Block, Model
+from parity.models.feeds import dense
 from parity.whole import WholeModel
 
 OF_THE_LAYER = ("head", "router", "experts", "merge", "shared", "dense")
@@ -19,7 +19,7 @@ def whole_model(
     """The totals of `model`, and the model around designs that take the place of its MoE layers.
 
     `dense_first` and `moe_every` are another pattern for the design's model: the first layers dense, of the others
-    each so-manieth MoE and the rest dense, of hidden width `d_dense` or the model's own. A dense model has each
+    every `moe_every` one MoE and the rest dense, of hidden width `d_dense` or the model's own. A dense model has each
     layer replaced unless they say otherwise. Biases of the routed experts and of their router go with them.
 
     Raises:
@@ -28,7 +28,7 @@ def whole_model(
     totals = cost_of_model(model)
     patterned = not (dense_first is None and moe_every is None)
     if d_dense is not None and not patterned:
-        raise InputError(f"d_dense={d_dense} without a pattern of layers: accepted with dense_first or moe_every")
+        raise InputError(f"--d-dense {d_dense} without a pattern of layers: accepted with --dense-first or --moe-every")
     replaced = _feeds(model) if patterned or not model.moe_layers else {p.block for p in model.moe_blocks}
     places = sum(placed.times for placed in model.blocks if placed.block in replaced)
     layers = places
@@ -38,10 +38,10 @@ def whole_model(
         layers = max(0, places - first) // step
         if layers == 0:
             raise InputError(
-                f"dense_first={first} with moe_every={step} leaves no MoE layer of {places}: accepted are fewer dense"
+                f"--dense-first {first} with --moe-every {step} leaves no MoE layer of {places}: accepted are fewer"
             )
         if places > layers:
-            rest += [(places - layers, row) for row in cost(_dense(model, d_dense), "matmul").rows]
+            rest += [(places - layers, row) for row in _rows(_dense(model, d_dense))]
     return WholeModel(
         flops_per_token=int(totals.flops_per_token),
         params=totals.params,
@@ -65,17 +65,24 @@ def _feeds(model: Model) -> set[Block]:
 def _rows_but(model: Model, replaced: set[Block]) -> Iterator[tuple[int, Row]]:
     """The rows of the model that stay, and how many times each is there."""
     for placed in model.blocks:
-        for row in rows_of_block(placed.block):
+        for row in _rows(placed.block):
             if placed.block not in replaced or row.op not in OF_THE_LAYER:
-                yield placed.times, Row(row.op, row.flops_per_token, row.params, row.active_params)
+                yield placed.times, row
 
 
-def _dense(model: Model, d_dense: int | None) -> MoELayer:
-    """A dense feed-forward block of the model: of the given width, or as it has them."""
-    known = {p.block.dense for p in model.blocks if p.block.dense and p.times}
+def _rows(block: Block) -> Iterator[Row]:
+    """What a block costs, as rows of a layer's ledger."""
+    for row in rows_of_block(block):
+        yield Row(row.op, int(row.flops_per_token), row.params, row.active_params)
+
+
+def _dense(model: Model, d_dense: int | None) -> Block:
+    """A dense feed-forward block of the model: as it has them, or of the given width."""
+    known = {p.block for p in model.blocks if p.block.dense and p.times}
     if d_dense is None:
         if len(known) != 1:
-            raise InputError("the model has no dense layer to take a width from: accepted is d_dense beside")
+            raise InputError("the model has no dense layer to take a width from: accepted is --d-dense beside")
         return known.pop()
-    like = next(iter(known or model.layers))
-    return MoELayer(d_model=like.d_model, d_expert=d_dense, num_experts=1, top_k=1, gated=like.gated)
+    like = next(iter(model.layers))
+    biased = any(part.op == "dense" and len(part.shape) == 1 for block in known for part in block.parts)
+    return dense(like.d_model, d_dense, gated=like.gated, bias=biased)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from parity.cost import cost
-from parity.models.description import OPS, Block, Model
+from parity.models.description import OPS, Block, Model, Recurrence
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ class ModelCost:
 
 
 def cost_of_model(model: Model, sequence_length: int | None = None) -> ModelCost:
-    """What a model costs. Products that depend on the context count only where a sequence length is given."""
+    """What a model costs. Attention's scores count only where a sequence length is given."""
     flops: Counter[str] = Counter()
     params: Counter[str] = Counter()
     active: Counter[str] = Counter()
@@ -91,7 +91,9 @@ def rows_of_block(block: Block, sequence_length: int | None = None) -> Iterator[
     if block.layer is not None:
         for row in cost(block.layer, "matmul").rows:
             yield Row(row.op, row.flops_per_token, row.params, row.active_params)
-    if block.context is not None and sequence_length is not None:
+    if isinstance(block.context, Recurrence):
+        yield Row("state", block.context.flops_per_token, 0, 0)
+    elif block.context is not None and sequence_length is not None:
         yield Row("scores", block.context.flops_per_token(sequence_length), 0, 0)
 
 

@@ -18,6 +18,7 @@ OPS = (
     "positions",
     "mixer",
     "mixer_norms",
+    "state",
     "scores",
     "dense",
     "head",
@@ -111,9 +112,10 @@ class Recurrence:
     products: int
     """Multiply-adds per token, in the recurrent form."""
 
-    def flops_per_token(self, sequence_length: int) -> Fraction:  # noqa: ARG002 (the form of Attention's)
+    @property
+    def flops_per_token(self) -> int:
         """Forward FLOPs per token."""
-        return Fraction(2 * self.products)
+        return 2 * self.products
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ def dense(width: int, hidden: int, *, gated: bool = True, bias: bool = False) ->
 def routed(
     c: Config,
     *,
-    experts: str,
+    experts: str | tuple[str, ...],
     hidden: str = "moe_intermediate_size",
     top_k: str = "num_experts_per_tok",
     shared: int = 0,
@@ -28,7 +28,7 @@ def routed(
     shared_gate: bool = False,
     more: tuple[Part, ...] = (),
 ) -> Block:
-    """An MoE layer whose numbers stand in the fields of these names.
+    """An MoE layer whose numbers stand in the fields of these names; that of the experts may have several.
 
     `shared` experts are as wide as a routed one unless `d_shared` says otherwise. `shared_gate` is a sigmoid gate,
     one number a token. `more` are parts beside these, such as biases.
@@ -36,7 +36,7 @@ def routed(
     d_expert = c.integer(hidden)
     layer = MoELayer(
         d_model=c.integer("hidden_size"),
-        num_experts=c.integer(experts),
+        num_experts=c.integer(*((experts,) if isinstance(experts, str) else experts)),
         top_k=c.integer(top_k),
         d_expert=d_expert,
         num_shared_experts=shared,

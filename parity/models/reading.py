@@ -5,7 +5,7 @@ from typing import Any
 
 from parity.design import LARGEST_INTEGER, shown
 from parity.errors import InputError
-from parity.models.harmless import HARMLESS
+from parity.models.harmless import HARMLESS, NOT_IN_USE
 
 REQUIRED: Any = object()
 """Stands for a default where there is none."""
@@ -161,7 +161,7 @@ class Config:
         Raises:
             InputError: there are some.
         """
-        unread = [name for name in self._fields if name not in self._read and name not in HARMLESS]
+        unread = [name for name in self._fields if name not in self._read and not self._is_harmless(name)]
         unknown = [name for name in unread if any(word in name.lower() for word in concerning)]
         if unknown:
             many = len(unknown) > 1
@@ -176,6 +176,11 @@ class Config:
     def wrong(self, name: str, value: object, accepted: str, why: str = "") -> InputError:
         """The error for a field with a value that does not work."""
         return InputError(f"{self._called(name)}={shown(value)}: {why}accepted are {accepted}")
+
+    def _is_harmless(self, name: str) -> bool:
+        value = self._fields[name]
+        unused = NOT_IN_USE.get(name, ())
+        return name in HARMLESS or value is None or any(type(value) is type(v) and value == v for v in unused)
 
     def _value(self, name: str) -> Any:
         self._read.add(name)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from parity.design import MoELayer
 from parity.models.cost import rows_of_block
-from parity.models.description import OPS, Attention, Block, Model, Placed, Recurrence
+from parity.models.description import OPS, Attention, Block, Model, Placed
 from parity.reconcile.result import Line, Number, whole
 
 LOOKED_UP = ("embedding", "positions")
@@ -23,7 +23,7 @@ class Entry:
     op: str
     multiplied: bool
     flops: int
-    """Forward FLOPs per token, the context's products apart."""
+    """Forward FLOPs per token, attention's scores apart."""
     params: int
     active: int
     """Parameters that one token can reach."""
@@ -42,7 +42,7 @@ def blocks_of(design: Model | MoELayer) -> tuple[Placed, ...]:
 
 
 def entries(design: Model | MoELayer) -> tuple[Entry, ...]:
-    """All that a design's ledger has under the matmul convention, apart from the context's products."""
+    """All that a design's ledger has under the matmul convention, apart from attention's scores."""
     sums: dict[tuple[str, bool], list[int]] = defaultdict(lambda: [0, 0, 0])
     for placed in blocks_of(design):
         for row in rows_of_block(placed.block):
@@ -60,21 +60,18 @@ def _add(total: list[int], times: int, *numbers: int) -> None:
     total[:] = [have + times * more for have, more in zip(total, numbers, strict=True)]
 
 
-Context = Attention | Recurrence
-
-
 def score_lines(
     design: Model | MoELayer,
     sequence_length: int | None,
     times: int,
-    theirs: Callable[[Context, int], Number],
-    why: Callable[[Context, int], str],
+    theirs: Callable[[Attention, int], Number],
+    why: Callable[[Attention, int], str],
 ) -> list[Line]:
-    """The context's products, `times` the forward FLOPs per token; a line for each reason to differ."""
+    """Attention's scores, `times` the forward FLOPs per token; a line for each reason to differ."""
     lines: dict[str, tuple[Number, Number]] = {}
     for placed in blocks_of(design):
         context = placed.block.context
-        if context is None:
+        if not isinstance(context, Attention):  # the products of a state are an entry
             continue
         if sequence_length is None:
             return [Line("scores", None, None, "take a sequence length")]
@@ -90,15 +87,14 @@ def score_lines(
     ]
 
 
-def square(context: Context, sequence_length: int) -> Number:
-    """Forward FLOPs per token if each token attends to the whole sequence; a recurrence has no square."""
-    unmasked = replace(context, window=None, sees="all") if isinstance(context, Attention) else context
-    return unmasked.flops_per_token(sequence_length)
+def square(context: Attention, sequence_length: int) -> Number:
+    """Forward FLOPs per token if each token attends to the whole sequence."""
+    return replace(context, window=None, sees="all").flops_per_token(sequence_length)
 
 
-def windowed(context: Context, sequence_length: int) -> bool:
+def windowed(context: Attention, sequence_length: int) -> bool:
     """Whether some token sees less than all before it."""
-    return isinstance(context, Attention) and (context.window or sequence_length) < sequence_length
+    return (context.window or sequence_length) < sequence_length
 
 
 def not_plain(model: Model) -> str | None:

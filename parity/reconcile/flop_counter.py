@@ -1,8 +1,8 @@
 """PyTorch's FlopCounterMode: what the products that it has a formula for come to, as they are launched."""
 
 from parity.design import MoELayer
-from parity.models.description import Model
-from parity.reconcile.entries import Context, entries, not_plain, score_lines, square, windowed
+from parity.models.description import Attention, Model
+from parity.reconcile.entries import entries, not_plain, score_lines, square, windowed
 from parity.reconcile.result import Line, Reconciliation
 
 COUNTER = "torch 2.13 FlopCounterMode"
@@ -45,5 +45,5 @@ def _reconciliation(
     return Reconciliation(name, SOURCE, UNIT, (*lines, *score_lines(design, sequence_length, 1, square, _why)))
 
 
-def _why(context: Context, sequence_length: int) -> str:
+def _why(context: Attention, sequence_length: int) -> str:
     return f"the whole square, mask{' and window' if windowed(context, sequence_length) else ''} ignored"

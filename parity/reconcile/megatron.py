@@ -9,7 +9,6 @@ from fractions import Fraction
 from parity.design import MoELayer
 from parity.models.description import Attention, Block, Model
 from parity.reconcile.entries import (
-    Context,
     Entry,
     blocks_of,
     entries,
@@ -60,11 +59,11 @@ def _line(entry: Entry, latent: bool) -> Line | None:
     return Line(entry.what, ours, ours) if entry.op in COUNTED else Line(entry.what, ours, 0, "left out")
 
 
-def _half(context: Context, sequence_length: int) -> Number:
+def _half(context: Attention, sequence_length: int) -> Number:
     return Fraction(square(context, sequence_length), 2)
 
 
-def _why(context: Context, sequence_length: int) -> str:
+def _why(context: Attention, sequence_length: int) -> str:
     ignored = "window ignored" if windowed(context, sequence_length) else "not its diagonal"
     return f"half the square, {ignored}"
 

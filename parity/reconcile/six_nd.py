@@ -52,6 +52,8 @@ def _lines(entry: Entry, counted: int) -> list[Line]:
 def _why(entry: Entry) -> str:
     if entry.op in LOOKED_UP:
         return "looked up, not multiplied"
+    if entry.op == "state":
+        return "products without parameters"
     if not entry.multiplied:
         return "scale features, no product" if entry.op in NORMS else "added or scaled, no product"
     if entry.op == "lm_head":

@@ -119,7 +119,7 @@ def _verdict(found: Comparison | None, listed: int) -> list[str]:
             f"{what} {', '.join(map(_span, spans[:10]))}{' and more' if len(spans) > 10 else ''}."
             for what, spans in (
                 ("The checkpoint has no tensor of the config's layers", found.only_in_config),
-                ("The checkpoint has layers beyond the config's:", found.only_in_checkpoint),
+                ("The checkpoint has layers numbered beyond the config's last:", found.only_in_checkpoint),
             )
             if spans
         ]

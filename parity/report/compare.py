@@ -1,6 +1,6 @@
 """The report of `parity compare`: costs under every convention, and what they do not show."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from fractions import Fraction
 from typing import Any
@@ -11,6 +11,7 @@ from parity.design import MoELayer
 from parity.hardware import Accelerator, accelerators
 from parity.hidden import Setting
 from parity.machine import Machine
+from parity.models.description import Model
 from parity.report.hidden import Hidden, exact
 from parity.report.layer import active_experts
 from parity.report.model import Cell, Report, Share, Table
@@ -27,11 +28,13 @@ def compare_report(
     setting: Setting | None = None,
     machine: Machine | None = None,
     shown: Sequence[Accelerator] | None = None,
+    models: Mapping[str, Model] | None = None,
 ) -> Report:
     """Layers side by side, the first as the baseline.
 
     Costs and errors under each convention; hidden costs in `setting`, by default `Setting()`; predicted
     times on the accelerators `shown`, by default all, and on `machine` if it has been measured.
+    `models` are those that layers of these names are from.
 
     Raises:
         InputError: a layer cannot be run in that setting.
@@ -70,7 +73,8 @@ def compare_report(
             for column, costs, time in zip(compared, hidden, times, strict=True)
         ],
     }
-    notes = (*sentences, *legend, *Hidden.notes(setting), *Times.notes(labels, times, machine))
+    said = (*sentences, *legend, *_layers_of(models or {}))
+    notes = (*said, *Hidden.notes(setting), *Times.notes(labels, times, machine))
     return Report(data, tables, notes)
 
 
@@ -79,6 +83,16 @@ def _table(
 ) -> Table:
     rows = zip(labels, *(column.cells() for column in of), strict=True)
     return Table(title, columns, tuple(rows), repeated=2)
+
+
+def _layers_of(models: Mapping[str, Model]) -> list[str]:
+    """How many such layers each model has, lest a layer be taken for all of it."""
+    return [
+        f"{name}: one of {counted(model.moe_layers, 'MoE layer')}."
+        if model.moe_layers
+        else f"{name}: one of {counted(model.num_layers, 'feed-forward block')}."
+        for name, model in models.items()
+    ]
 
 
 def _words(setting: Setting) -> str:

@@ -108,6 +108,15 @@ class Hidden:
     @staticmethod
     def notes(setting: Setting) -> list[str]:
         """What the rows mean where the labels do not say it."""
+        spread = (
+            [
+                "Memory is that of all devices together. All-to-all runs at the rate between neighbours, which devices "
+                "further apart do not reach. A capacity is that of the whole batch; where each device drops among its "
+                "own tokens, more is dropped."
+            ]
+            if setting.ep > 1
+            else []
+        )
         return [
             "1 MB is 10^6 bytes. Gradients, states, activations and bytes moved are of forward and backward in "
             f"{setting.precision}; ternary weights have a full-precision router and a scale for each matrix, and their "
@@ -115,6 +124,7 @@ class Hidden:
             'Rows are those of balanced routing; "if random" is expected where every sub-token chooses uniformly. '
             "Padding is the share of computed rows that hold nothing. All-to-all is there and back, forward and "
             "backward, without gates and expert numbers.",
+            *spread,
         ]
 
 

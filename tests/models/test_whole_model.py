@@ -115,10 +115,10 @@ def test_a_dense_model_has_every_layer_replaced() -> None:
 @pytest.mark.parametrize(
     ("name", "pattern", "shown"),
     [
-        ("mixtral-8x7b-v0.1", {"dense_first": 32, "d_dense": 8}, "dense_first=32"),
-        ("mixtral-8x7b-v0.1", {"moe_every": 33, "d_dense": 8}, "moe_every=33"),
-        ("mixtral-8x7b-v0.1", {"moe_every": 2}, "d_dense"),
-        ("mixtral-8x7b-v0.1", {"d_dense": 2}, "d_dense=2"),
+        ("mixtral-8x7b-v0.1", {"dense_first": 32, "d_dense": 8}, "--dense-first 32"),
+        ("mixtral-8x7b-v0.1", {"moe_every": 33, "d_dense": 8}, "--moe-every 33"),
+        ("mixtral-8x7b-v0.1", {"moe_every": 2}, "--d-dense"),
+        ("mixtral-8x7b-v0.1", {"d_dense": 2}, "--d-dense 2"),
         ("switch-base-8", {"moe_every": 2}, "encoder"),
     ],
 )
@@ -163,3 +163,12 @@ def test_what_has_no_whole_is_refused(words: tuple[str, ...], shown: str, run: R
     assert refused.exit_code == 2
     assert not refused.stdout
     assert shown in refused.stderr
+
+
+def test_layers_that_stay_dense_keep_their_biases() -> None:
+    model = builtin_models()["gpt2"].model
+    replaced = whole_model(model, dense_first=6)
+    feed = 768 * 3072 * 2 + 3072 + 768
+    assert replaced.rest.params == cost_of_model(model).params - 6 * feed
+    narrower = whole_model(model, dense_first=6, d_dense=1024)
+    assert replaced.rest.params - narrower.rest.params == 6 * (768 * 2 + 1) * 2048

@@ -29,7 +29,7 @@ DTYPES: Mapping[str, int] = {
 LARGEST_HEADER = 100_000_000
 """Bytes of a header, the limit of safetensors itself."""
 
-MOST_TENSORS = 500_000
+MOST_TENSORS = 200_000
 """Tensors of a checkpoint; the largest published have some 150,000."""
 
 LONGEST_ENTRY = 4096

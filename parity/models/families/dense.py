@@ -66,7 +66,7 @@ def qwen3(c: Config) -> Model:
 def gpt2(c: Config) -> Model:
     """GPT-2: learned positions, LayerNorm and biases everywhere."""
     width, vocabulary, layers = c.integer("n_embd"), c.integer("vocab_size"), c.integer("n_layer")
-    n, positions = c.integer("n_head"), c.integer("n_positions")
+    n, positions = c.integer("n_head"), c.integer("n_positions", "max_position_embeddings")
     c.integer("n_ctx", default=positions)
     c.only("add_cross_attention", False, absent=False)
     tied = c.switch("tie_word_embeddings", default=True)

@@ -109,9 +109,17 @@ def exaone_moe(c: Config) -> Model:
         c,
         lambda w: attention(c, qk_norm="head", window=w),
         c.integer("sliding_window"),
-        full=every(layers, c.integer("sliding_window_pattern", default=4)),
+        full=every(layers, _pattern(c)),
     )
     return decoder(c, "EXAONE MoE", mixers=mixers, feeds=placed)
+
+
+def _pattern(c: Config) -> int:
+    """Each so manieth layer sees everything; as text, which the list of layers spells out, it is not read."""
+    if c.raw("layer_types") is not None and isinstance(c.raw("sliding_window_pattern"), str):
+        return 1
+    step: int = c.integer("sliding_window_pattern", default=4)
+    return step
 
 
 def afmoe_moe(c: Config) -> Block:

@@ -54,7 +54,7 @@ def phimoe(c: Config) -> Model:
 
 def minimax_m2_moe(c: Config) -> Block:
     """MiniMax-M2's experts; the correction of its router is a buffer."""
-    c.unused("use_routing_bias")
+    c.unused("use_routing_bias", "mlp_intermediate_size", "shared_moe_mode")
     c.only("shared_intermediate_size", 0, absent=0)
     return mixtral_moe(c)
 

@@ -61,8 +61,11 @@ def minimax(c: Config) -> Model:
     """MiniMax-Text-01 (arXiv:2501.08313): lightning attention in most layers."""
     width, n = c.integer("hidden_size"), c.integer("num_attention_heads")
     c.only("sliding_window", None, absent=None)
-    c.unused("block_size")
+    c.unused("block_size", "shared_moe_mode")
     blocks = {"full_attention": attention(c), "linear_attention": lightning(width, n, head_dim(c, width, n))}
     layers = c.integer("num_hidden_layers")
+    listed = c.of_each_layer("attn_type_list", layers, (0, 1), default=None)
+    if listed is not None:  # another form of the same, which the class does not read
+        c.only("layer_types", ["full_attention" if full else "linear_attention" for full in listed])
     mixers = by_type(c, "layer_types", blocks, "full_attention", range(0, layers, 2))
     return decoder(c, "MiniMax-Text", mixers=mixers, feeds=mixtral_moe(c))

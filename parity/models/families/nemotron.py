@@ -56,10 +56,10 @@ def nemotron_h(c: Config) -> Model:
     c.only("tie_word_embeddings", False, absent=False)
     c.only("attention_bias", False, absent=False)
     c.only("mamba_proj_bias", False, absent=False)
-    c.unused("expand", "num_hidden_layers")
+    c.unused("expand", "num_hidden_layers", "time_step_rank")
     blocks: dict[str, Callable[[], Block]] = {
         "mamba": lambda: _mamba(c),
-        "attention": lambda: attention(c, default_head_dim=128),
+        "attention": lambda: attention(c, head_width=c.integer("head_dim", "attention_head_dim", default=128)),
         "moe": lambda: nemotron_h_moe(c),
         "mlp": lambda: _dense(c),
     }
@@ -74,7 +74,7 @@ def nemotron_h(c: Config) -> Model:
 
 _FIELDS = {
     "mamba": "ssm_state_size mamba_num_heads mamba_head_dim n_groups conv_kernel use_conv_bias use_bias",
-    "attention": "num_attention_heads num_key_value_heads head_dim",
+    "attention": "num_attention_heads num_key_value_heads head_dim attention_head_dim",
     "moe": "n_routed_experts n_shared_experts moe_intermediate_size moe_shared_expert_intermediate_size "
     "moe_latent_size num_experts_per_tok",
     "mlp": "intermediate_size",

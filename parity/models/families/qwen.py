@@ -32,11 +32,12 @@ def qwen2_moe(c: Config) -> Model:
 
 def qwen3_moe_moe(c: Config) -> Block:
     """Qwen3's experts."""
-    return routed(c, experts="num_experts")
+    return routed(c, experts=("num_experts", "num_local_experts"))
 
 
 def qwen3_moe(c: Config) -> Model:
     """Qwen3-MoE (arXiv:2505.09388): a window, if in use, in all layers."""
+    c.only("use_qk_norm", True, absent=True)
     bias, window = c.switch("attention_bias", default=False), None
     if c.switch("use_sliding_window", default=False):
         window = c.integer_or_null("sliding_window", absent=4096)

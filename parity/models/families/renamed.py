@@ -33,6 +33,7 @@ def dbrx(c: Config) -> Model:
     """DBRX: LayerNorm without biases."""
     width, n, inner = c.integer("d_model", "hidden_size"), c.integer("n_heads"), c.section("attn_config")
     kv = inner.integer("kv_n_heads")
+    c.only("num_key_value_heads", kv, absent=kv)
     if n % kv:
         raise inner.wrong("kv_n_heads", kv, f"divisors of the {n} heads")
     c.only("tie_word_embeddings", False, absent=False)
@@ -66,7 +67,8 @@ def hunyuan_moe(c: Config) -> Block:
 _OF_HUNYUAN_VARIANTS = (
     "cla_share_factor eod_token_id org_vocab_size pool_type pad_id "
     "kv_lora_rank q_lora_rank qk_nope_head_dim qk_rope_head_dim v_head_dim group_limited_greedy class_num dense_list "
-    "add_classification_head position_embedding_xdrope use_rotary_pos_emb"
+    "add_classification_head position_embedding_xdrope use_rotary_pos_emb vit_type "
+    "im_start_id im_end_id im_newline_id image_token_id mask_init_id text_start_id text_end_id"
 )
 """Fields of other forms of the model, which its config carries along."""
 
