@@ -41,15 +41,22 @@ class Address:
         return f"{self._page}.{name}"
 
     def restore(self, name: str, default: str, among: Iterable[str] | None = None) -> str:
-        """The key of the widget of that name, whose value is put in place before it is drawn."""
+        """The key of the widget of that name, whose value is put in place before it is drawn.
+
+        A value that is the default stays the default when that changes.
+        """
         key = self.key(name)
         self._defaults[name] = default
+        before = st.session_state.get(f"{self._page} default of {name}", default)
+        st.session_state[f"{self._page} default of {name}"] = default
         if self._came or key not in st.session_state:
             value = self._source.get(name, default)
             if among is not None and value not in among:
                 self.problems.append(f"{name}={value} in this link: accepted are {', '.join(among)}")
                 value = default
             st.session_state[key] = value
+        elif before != default and st.session_state[key] == before:
+            st.session_state[key] = default
         return key
 
     def carried(self, name: str) -> str:

@@ -34,12 +34,12 @@ def cost_bars(costs: Mapping[str, Cost], quantity: str, title: str) -> Spec:
     return {
         "data": {"values": rows},
         "title": title,
-        "height": 140 + 34 * len(costs),
+        "height": 160 + 34 * len(costs),
         "mark": "bar",
         "encoding": {
             "x": {"field": "amount", "type": "quantitative", "title": None, "axis": {"format": "~s", "tickCount": 4}},
             "y": {"field": "design", "title": None, "sort": list(costs), "axis": {"labelLimit": 140}},
-            "color": {"field": "op", "title": None, "scale": colors, "legend": BELOW},
+            "color": {"field": "op", "title": None, "scale": colors, "legend": BELOW | {"columns": 3}},
             "order": {"field": "order", "type": "quantitative"},
             "tooltip": [{"field": "design"}, {"field": "op"}, {"field": "shown", "title": title}],
         },

@@ -1,7 +1,7 @@
 """Controls that describe a design: a built-in name, each field by itself, or a config.json that is dropped."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import streamlit as st
@@ -19,6 +19,7 @@ from parity.ref import Found, look_up, of_bytes, reference_to, resolve
 from parity.text import counted, integer
 
 OWN_FIELDS, TARGETS, DROPPED = "own fields", "targets", "config.json"
+ZONE = f"{DROPPED} zone"
 EXAMPLE = {"d_model": "768", "d_expert": "2048", "num_experts": "8", "top_k": "1"}
 """The paper's SMoE, to start from."""
 DEFAULT = {"heads": "1", "d_latent": "d_model", "num_shared_experts": "0", "d_shared": "0"}
@@ -43,13 +44,20 @@ class Baseline:
     """The model whose layer it is."""
     layer_alone: bool = False
     """Whether of a config only the MoE layer was read."""
+    dropped: bool = False
+    """Whether it is from a file of the visitor's."""
+
+    @property
+    def name(self) -> str:
+        """What to call it in titles, which are Markdown: the name that a file has may be markup."""
+        return DROPPED if self.dropped else self.ref
 
 
 def pick(controls: Controls, first: str) -> tuple[str, MoELayer] | None:
     """A design and what to call it, to begin with that of this name; None where a value cannot work."""
     about = "A design or model by name, or one of your own."
     chosen = _chosen(controls, "design", "Design", _names(first), about)
-    return None if chosen is None or isinstance(chosen.target, RawTarget) else (chosen.ref, chosen.target)
+    return None if chosen is None or isinstance(chosen.target, RawTarget) else (chosen.name, chosen.target)
 
 
 def baseline(controls: Controls) -> Baseline | None:
@@ -67,11 +75,16 @@ def _chosen(controls: Controls, name: str, label: str, names: list[str], about: 
     if chosen == TARGETS:
         target = _targets(controls)
         return None if target is None else Baseline("the targets", target)
-    return dropped(controls, beside=name) if chosen == DROPPED else _found(look_up(chosen, files=False))
-
-
-def _found(found: Found) -> Baseline:
-    return Baseline(found.name, found.design, found.model)
+    if chosen != DROPPED:
+        found = look_up(chosen, files=False)
+        return Baseline(found.name, found.design, found.model)
+    with st.container(border=True):
+        try:
+            found, alone = dropped(controls)
+        except InputError as error:
+            controls.refuse(error, name=name)
+            return None
+    return Baseline(found.name, found.design, found.model, alone, dropped=True)
 
 
 def _names(first: str) -> list[str]:
@@ -79,46 +92,42 @@ def _names(first: str) -> list[str]:
     return [first, *(name for name in BUILTIN if name != first), *builtin_models(), DROPPED, OWN_FIELDS]
 
 
-def dropped(controls: Controls, beside: str) -> Baseline | None:
-    """The model whose config.json the visitor drops; a link has its MoE layer alone, as fields."""
-    with st.container(border=True):
-        drop_zone()
-        alone = controls.switch(
-            "moe_layer", "MoE layer alone", "Read that layer alone, where the rest of the model may not be understood."
-        )
-        held: tuple[str, bytes] | None = st.session_state.get(DROPPED)
-        if held is None:
-            layer = controls.carried("layer", lambda ref: resolve(ref, files=False))
-            if layer is None:
-                controls.refuse(InputError("no file yet: accepted is a config.json that is dropped here"), name=beside)
-                return None
-            st.caption("The link has the MoE layer of a config.json, and not the file.")
-            return Baseline(reference_to(layer), layer)
-        try:
-            found = of_bytes(*held, moe_layer=alone)
-            controls.carry("layer", reference_to(found.design))
-        except InputError as error:
-            controls.refuse(error, name=beside)
-            return None
-        st.markdown(as_typed(held[0]) + (f" {plain(_summary(found.model))}" if found.model else ""))
-        return replace(_found(found), layer_alone=alone)
+def dropped(controls: Controls) -> tuple[Found, bool]:
+    """What the visitor drops, here or on another page, and whether only its MoE layer was read; a link has that alone.
 
-
-def dropped_layer() -> MoELayer | None:
-    """The MoE layer of the file that was dropped on some page, if there is one; what it cannot be is said here."""
-    held: tuple[str, bytes] | None = st.session_state.get(DROPPED)
-    try:
-        return of_bytes(*held).design if held else None
-    except InputError as error:
-        st.error(as_typed(str(error)), icon=":material/error:")
-        return None
-
-
-def drop_zone() -> None:
-    """Where a file is dropped. It is kept in memory for this visit, and other pages have it too."""
+    Raises:
+        InputError: there is no file yet, or it holds neither a model nor a design.
+    """
     about = "A model's config.json as on the Hugging Face hub, or a design that parity wrote. It stays on this machine."
-    file = st.file_uploader("Drop a config.json", type="json", key=f"{DROPPED} zone", help=about)
-    if file is not None:
+    st.file_uploader("Drop a config.json", type="json", key=ZONE, help=about, on_change=_hold, args=(controls,))
+    alone = controls.switch(
+        "moe_layer", "MoE layer alone", "Read that layer alone, where the rest of the model may not be understood."
+    )
+    if not is_held():
+        layer = controls.carried("layer", lambda ref: resolve(ref, files=False))
+        if layer is None:
+            raise InputError("no file yet: accepted is a config.json that is dropped here")
+        st.caption("The link has the MoE layer of a config.json, and not the file.")
+        return Found(reference_to(layer), layer), False
+    name, content = st.session_state[DROPPED]
+    found = of_bytes(name, content, moe_layer=alone)
+    controls.carry("layer", reference_to(found.design))
+    st.markdown(as_typed(name) + (f" {plain(_summary(found.model))}" if found.model else ""))
+    return found, alone
+
+
+def is_held() -> bool:
+    """Whether there is a file that the visitor dropped."""
+    return DROPPED in st.session_state
+
+
+def _hold(controls: Controls) -> None:
+    """Keep the file that was dropped in memory for this visit, so that other pages have it too, or let go of it."""
+    file = st.session_state[ZONE]
+    if file is None:
+        st.session_state.pop(DROPPED, None)
+        controls.forget("layer")
+    else:
         st.session_state[DROPPED] = (file.name, file.getvalue())
 
 

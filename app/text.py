@@ -2,6 +2,7 @@
 
 import re
 
+_ICON = ":material/"
 _MARKUP = "\\`*_{}[]<>()#+-.!|~$:^=&@/"
 
 
@@ -14,4 +15,6 @@ def as_typed(text: str) -> str:
     """Text that may hold what a visitor typed, as code: nothing in it becomes a link, an icon or a longer dash."""
     line = re.sub(r"[\r\n]", " ", text)
     fence = "`" * (1 + max(map(len, re.findall("`+", line)), default=0))
-    return f"{fence} {line} {fence}"
+    # Streamlit rewrites the sign of an icon before it looks for code, so the code is interrupted within it.
+    whole = line.replace(_ICON, f"{_ICON[:-1]} {fence}\\{_ICON[-1]}{fence} ")
+    return f"{fence} {whole} {fence}".removesuffix(f"{fence}  {fence}" if line else "")

@@ -32,7 +32,7 @@ def page() -> None:
     controls = Controls("explore")
     st.title("Explore")
     st.markdown("Every integer design inside the ranges whose costs are within the tolerance, and the frontier.")
-    asking, answering = st.columns([2, 3], gap="large")
+    asking, answering = st.columns([1, 2], gap="medium")
     with asking:
         baseline, asked = ask(controls)
     controls.done()
@@ -67,8 +67,8 @@ def ask(controls: Controls) -> tuple[designs.Baseline | None, dict[str, Any]]:
 def answer(result: SweepResult, baseline: designs.Baseline, asked: dict[str, Any], controls: Controls) -> None:
     """Draw the counts, the chart, what is picked, and the tables."""
     closest = None if result.feasible else nearest(baseline.target, most=MOST, **asked)
-    report = sweep_report(result, baseline.ref, closest)
-    with st.container(horizontal=True, gap="large"):
+    report = sweep_report(result, baseline.name, closest)
+    with st.container(horizontal=True, gap="medium"):
         st.metric("feasible designs", integer(result.feasible), width="content")
         st.metric("on the frontier", integer(len(result.frontier)), width="content")
         about = "Combinations of heads, top-k and pool that have a feasible design."

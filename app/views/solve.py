@@ -33,7 +33,7 @@ def page() -> None:
     controls = Controls("solve")
     st.title("Solve")
     st.markdown("Find the design that matches a baseline in FLOPs **and** parameters.")
-    asking, answering = st.columns([2, 3], gap="large")
+    asking, answering = st.columns([1, 2], gap="medium")
     with asking:
         baseline, asked = ask(controls)
         derived = controls.switch("derivation", "Show the derivation", "The equations in symbols and then in numbers.")
@@ -54,7 +54,7 @@ def ask(controls: Controls) -> tuple[designs.Baseline | None, dict[str, Any]]:
     baseline = designs.baseline(controls)
     left, right = st.columns(2)
     with left:
-        heads = controls.required("heads", "3", MEANING["heads"])
+        heads = controls.required("heads", first_heads(baseline), MEANING["heads"])
     with right:
         top_k = controls.required("top_k", "3", MEANING["top_k"])
     meanings = "; ".join(f"{rule.name}: {rule.used_for}" for rule in CONVENTIONS.values())
@@ -71,6 +71,12 @@ def ask(controls: Controls) -> tuple[designs.Baseline | None, dict[str, Any]]:
     return baseline, {**asked, "constraints": Constraints(**limits)}
 
 
+def first_heads(baseline: designs.Baseline | None) -> str:
+    """The paper's three heads, or two where three do not divide the width, as in most models."""
+    d_model = baseline.target.d_model if baseline else 3
+    return str(next((heads for heads in (3, 2) if d_model % heads == 0), 1))
+
+
 def answer(
     result: SolveResult,
     baseline: designs.Baseline,
@@ -80,8 +86,8 @@ def answer(
 ) -> None:
     """Draw the best design and its alternatives, where its costs go, and the proof."""
     best = result.best
-    report = solve_report(result, baseline.ref, baseline.model)
-    with st.container(horizontal=True, gap="large"):
+    report = solve_report(result, baseline.name, baseline.model)
+    with st.container(horizontal=True, gap="medium"):
         for label, value in _headline(best):
             st.metric(label, value, width="content")
     show_tables(report)
@@ -104,7 +110,7 @@ def derivation(baseline: designs.Baseline, asked: dict[str, Any]) -> str:
     from parity.report.explain import to_markdown
 
     both_open = {key: value for key, value in asked.items() if key not in NOT_DERIVED}
-    return to_markdown(explain(baseline.target, **both_open), baseline.ref)
+    return to_markdown(explain(baseline.target, **both_open), baseline.name)
 
 
 def show_picked(picked: Solution, controls: Controls) -> None:

@@ -27,7 +27,7 @@ def page() -> None:
         "Run the layer in the reference engine, forward and backward. The engine counts what it multiplies and knows "
         "no formula; the prediction comes from the cost model. Both must be equal to the last unit."
     )
-    asking, answering = st.columns([2, 3], gap="large")
+    asking, answering = st.columns([1, 2], gap="medium")
     with asking:
         picked = designs.pick(controls, "paper-mh-moe-3")
         left, right = st.columns(2)

@@ -7,9 +7,10 @@ import subprocess
 import sys
 import threading
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from fractions import Fraction
 from functools import cache, cached_property
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from multiprocessing import active_children
@@ -26,12 +27,19 @@ from streamlit.testing.v1 import AppTest
 import app
 from parity import Constraints, MoELayer
 from parity.builtin import BUILTIN
+from parity.hardware import Accelerator
+from parity.hidden import Setting
 from parity.problem import RawTarget
-from parity.ref import reference_to
+from parity.ref import Found, reference_to
+from parity.report.compare import compare_report
 from parity.report.model import Report, for_people
+from parity.text import integer, percent
 
 PAGES = ("solve", "explore", "compare", "verify", "paper")
 APP = Path(app.__file__).parent
+CONFIGS = {path.stem: path for path in sorted((Path(__file__).parents[1] / "data" / "models").glob("*.json"))}
+"""Files config.json of released models."""
+MIXTRAL = CONFIGS["mistralai__Mixtral-8x7B-v0.1"]
 PATIENCE = 20.0
 """Seconds after which something that did not happen is taken to have failed."""
 
@@ -66,6 +74,12 @@ def changed(shown: AppTest, values: Mapping[str, Any]) -> AppTest:
     return shown.run()
 
 
+def drop(shown: AppTest, name: str, content: bytes) -> AppTest:
+    """The page after a file was dropped on it."""
+    shown.file_uploader[0].set_value((name, content, "application/json"))
+    return shown.run()
+
+
 def button(shown: AppTest, label: str) -> Any:
     """The button with that label."""
     return next(widget for widget in shown.button if widget.label == label)
@@ -91,6 +105,14 @@ def cells(report: Report) -> list[list[list[str]]]:
     return [[[for_people(cell) for cell in row] for row in table.rows] for table in report.tables]
 
 
+def comparison(
+    found: Sequence[Found], setting: Setting | None = None, on: Sequence[Accelerator] | None = None
+) -> Report:
+    """What the command line compares, where this machine was not measured."""
+    models = {each.layer_name: each.model for each in found if each.model}
+    return compare_report([(each.layer_name, each.design) for each in found], setting, None, on, models)
+
+
 def charts(shown: AppTest) -> list[str]:
     """What the charts show, in words."""
     return [chart.proto.alt for chart in shown.get("vega_lite_chart")]
@@ -112,7 +134,13 @@ CODE = re.compile(r"(`+) (.*) \1")
 def _said(shown: AppTest) -> list[str]:
     """What the page says about values, line by line, as Markdown."""
     boxes = [box for kind in (shown.error, shown.warning, shown.info) for box in kind]
-    return [line for box in boxes for line in box.value.split("  \n")]
+    return [as_one(line) for box in boxes for line in box.value.split("  \n")]
+
+
+def as_one(line: str) -> str:
+    """Code that is interrupted within the sign of an icon, as if it were not."""
+    fence = line[: len(line) - len(line.lstrip("`"))]
+    return re.sub(rf":material {fence}\\/({fence} |$)", lambda end: f":material/{'' if end[1] else f' {fence}'}", line)
 
 
 def messages(shown: AppTest) -> list[str]:
@@ -129,6 +157,21 @@ def is_inert(shown: AppTest) -> bool:
 def link(shown: AppTest) -> dict[str, str]:
     """The values in the address."""
     return dict(shown.query_params)
+
+
+def solved(found: Any) -> dict[str, str]:
+    """The large numbers of Solve, of what the command line answers."""
+    best = found["solutions"][0]
+    return {
+        **{name: integer(best["design"][name]) for name in ("d_expert", "num_experts")},
+        "FLOPs error": percent(Fraction(best["error"]["flops"])),
+        "parameter error": percent(Fraction(best["error"]["params"])),
+    }
+
+
+def written(shown: AppTest) -> str:
+    """All that the page says in paragraphs, as its visitor reads it."""
+    return "\n".join(block.value.replace("\\", "") for block in shown.markdown)
 
 
 @cache
@@ -202,10 +245,14 @@ class Served:
 
 
 @pytest.fixture(autouse=True, scope="session")
-def _as_served() -> Iterator[None]:
-    """Pages run as `parity app` runs them; looking for components of others would take longer than a page."""
+def _as_served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Pages run as `parity app` runs them; looking for components of others would take longer than a page.
+
+    Whether this machine was measured before changes nothing.
+    """
     set_option("runner.magicEnabled", False)
-    with patch.object(BidiComponentManager, "discover_and_register_components"):
+    cache = {"XDG_CACHE_HOME": str(tmp_path_factory.mktemp("cache"))}
+    with patch.object(BidiComponentManager, "discover_and_register_components"), patch.dict(os.environ, cache):
         yield
 
 

@@ -29,7 +29,11 @@ LONG = [
 def expected(refs: Sequence[str]) -> list[list[list[str]]]:
     """The cells of the comparison and of each convention's ledger."""
     layers = [(ref, resolve(ref)) for ref in refs]
-    ledgers = tuple(ledger_table(layers, name) for name in CONVENTIONS)
+    called = [
+        (f"design {place}" if ref.startswith("d_model=") else ref, layer)
+        for place, (ref, layer) in enumerate(layers, 1)
+    ]
+    ledgers = tuple(ledger_table(called, name) for name in CONVENTIONS)
     return cells(compare_report(layers)) + cells(Report({}, ledgers))
 
 
@@ -99,7 +103,10 @@ def test_as_many_designs_as_may_be_are_kept_while_the_page_goes_on() -> None:
 @pytest.mark.parametrize(
     ("ref", "problem"),
     [
-        ("paper-smo", "'paper-smo' is not a design: did you mean paper-smoe? Accepted are a built-in name"),
+        (
+            "paper-smo",
+            "'paper-smo' is not a design: did you mean paper-smoe or paper-smoe-shared? Accepted are a built-in",
+        ),
         ("../../etc/passwd", "'../../etc/passwd' is not a design: accepted are a built-in name"),
         ("/etc/passwd", "'/etc/passwd' is not a design: accepted are a built-in name"),
         ("design.json", "'design.json' is not a design: accepted are a built-in name"),

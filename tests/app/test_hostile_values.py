@@ -12,7 +12,7 @@ from streamlit.testing.v1 import AppTest
 import app
 from app.text import as_typed, plain
 from parity.design import shown as as_shown
-from tests.app.conftest import CODE, changed, control, is_inert, messages, metrics, opened, tables
+from tests.app.conftest import CODE, as_one, changed, control, is_inert, messages, metrics, opened, tables
 
 HOSTILE = {
     "negative": "-1",
@@ -145,6 +145,15 @@ def test_text_as_typed_is_one_span_of_code_whatever_it_holds(text: str) -> None:
     assert code
     assert code[2] == text.replace("\r", "").replace("\n", " ")
     assert code[1] not in re.findall("`+", code[2])
+
+
+@given(st.lists(st.sampled_from([":material/", ":", "material", "/", "`", "``", " ", "a"])).map("".join))
+def test_text_as_typed_has_no_sign_of_an_icon_and_reads_as_it_was(text: str) -> None:
+    typed = as_typed(text)
+    assert ":material/" not in typed
+    code = CODE.fullmatch(as_one(typed))
+    assert code
+    assert code[2] == text
 
 
 @pytest.mark.parametrize(

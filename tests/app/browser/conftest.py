@@ -89,6 +89,12 @@ class Tab:
         line.fill(text)
         line.press("Enter")
 
+    def drop(self, name: str, content: bytes) -> None:
+        """Drop a file where files can be dropped."""
+        self.page.locator("input[type=file]").set_input_files(
+            {"name": name, "mimeType": "application/json", "buffer": content}
+        )
+
     def saved(self, label: str) -> tuple[str, bytes]:
         """The name and the content of what the first button of that label saves."""
         with self.page.expect_download() as started:
