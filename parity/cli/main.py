@@ -13,6 +13,8 @@ from parity.errors import ParityError
 COMMANDS = {
     "app": "Open the app in the browser.",
     "audit": "Check published claims of parity by computing them.",
+    "certify": "Certify how close a design comes to a baseline, for anyone to check.",
+    "check": "Check a certificate, whoever wrote it.",
     "compare": "Put designs side by side, with what equal FLOPs hide; the first is the baseline.",
     "cost": "Show what a design, model or checkpoint costs, op by op.",
     "explain": "Derive the matching design, in symbols and then in numbers.",
