@@ -26,6 +26,8 @@ def _lacking(layer: MoELayer) -> Iterator[tuple[str, str]]:
         yield "router_input=sub_token behind a head layer", "has a router that sees the token before it is projected"
 
 
-def refused(given: str, why: str, accepted: str = "designs without, or --to torch, which can express every design") -> InputError:
+def refused(
+    given: str, why: str, accepted: str = "another value, or --to torch, which expresses every design"
+) -> InputError:
     """The error of a target that cannot express the design."""
-    return InputError(f"{given}: {why}; accepted are {accepted}")
+    return InputError(f"{given}: {why}; accepted is {accepted}")

@@ -27,9 +27,9 @@ class Request:
     layer: MoELayer
     how: Computation = field(default_factory=Computation)
     host: Mapping[str, Any] | None = None
-    """The config of the model around the layer; None is the paper's decoder, or nothing for a model's own layer."""
-    of_model: bool = False
-    """Whether the layer is that of a whole model, whose other parts are not the paper's decoder."""
+    """For `hf`: the config of the model whose MoE layers are replaced; None is the paper's decoder."""
+    model: Mapping[str, Any] | None = None
+    """The config of the model that the layer is from, which then has no decoder of the paper's around it."""
     ep: int = 1
     """Ranks that the experts are divided among."""
 

@@ -139,14 +139,20 @@ def test_the_grouped_product_is_that_of_the_loop(dtype: str, monkeypatch: pytest
         y.backward(torch.ones_like(y))
         return [y.detach(), *(p.grad.clone() for p in layer.parameters())]
 
-    grouped, calls = outcome(), []
-    one_kernel = torch.nn.functional.grouped_mm
-    monkeypatch.setattr(torch.nn.functional, "grouped_mm", lambda *a, **k: calls.append(1) or one_kernel(*a, **k))
-    outcome()
+    one_kernel, calls = torch.nn.functional.grouped_mm, []
+
+    def counted(*arguments: Any, **named: Any) -> Any:
+        calls.append(arguments)
+        return one_kernel(*arguments, **named)
+
+    monkeypatch.setattr(torch.nn.functional, "grouped_mm", counted)
+    grouped = outcome()
     assert len(calls) == 2
     monkeypatch.delattr(torch.nn.functional, "grouped_mm")
     for one, other in zip(grouped, outcome(), strict=True):
-        assert torch.allclose(one, other, rtol=0.05 if dtype == "bfloat16" else 1e-4, atol=0.05 if dtype == "bfloat16" else 1e-5)
+        assert torch.allclose(
+            one, other, rtol=0.05 if dtype == "bfloat16" else 1e-4, atol=0.05 if dtype == "bfloat16" else 1e-5
+        )
 
 
 @pytest.mark.parametrize("ref", TRAINED)

@@ -1,36 +1,10 @@
-"""The paper's decoder (arXiv:2411.16205, section 3) around a layer, in the words of a few families."""
+"""The paper's decoder around a layer, in the words of the families that have an MoE layer in every n-th layer."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from parity.design import MoELayer
-from parity.text import integer
-
-LAYERS = 12
-ATTENTION_HEADS = 12
-VOCABULARY = 32_000
-POSITIONS = 2_048
-MOE_EVERY = 2
-
-
-def head_width(layer: MoELayer) -> int:
-    """Width of one attention head: all together as wide as a token, or the next for which it is even."""
-    return 2 * -(-layer.d_model // (2 * ATTENTION_HEADS))
-
-
-def dense_width(layer: MoELayer) -> int:
-    """Hidden width of the dense layers: 8/3 of the token's with three matrices, as the paper's 2,048, else 4."""
-    return max(1, 8 * layer.d_model // 3) if layer.gated else 4 * layer.d_model
-
-
-def described(layer: MoELayer) -> str:
-    """The decoder in a sentence."""
-    beside = f", dense layers of width {integer(dense_width(layer))}" if layer.num_experts > 1 else ""
-    pattern = "every second one MoE, " if layer.num_experts > 1 else ""
-    return (
-        f"The rest is the paper's decoder: {LAYERS} layers, {pattern}{ATTENTION_HEADS} attention heads of width "
-        f"{integer(head_width(layer))}, vocabulary {integer(VOCABULARY)}{beside}. --host MODEL takes another."
-    )
+from parity.exporters.decoder import ATTENTION_HEADS, LAYERS, MOE_EVERY, POSITIONS, VOCABULARY, dense_width, head_width
 
 
 def _frame(layer: MoELayer) -> dict[str, Any]:

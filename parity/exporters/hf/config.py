@@ -6,7 +6,8 @@ from typing import Any
 
 from parity.design import MoELayer, shown
 from parity.errors import InputError
-from parity.exporters.hf.decoder import AROUND, BECAUSE, dense_decoder, described
+from parity.exporters.decoder import described
+from parity.exporters.hf.around import AROUND, BECAUSE, dense_decoder
 from parity.exporters.hf.forms import FORMS
 from parity.exporters.hf.spelling import fields_of, what_differs, why_not
 from parity.exporters.plain import check_whole_tokens, refused
@@ -30,24 +31,47 @@ def export_hf(request: Request) -> Export:
     Raises:
         InputError: no family can express the layer, or the host's cannot.
     """
-    if request.of_model and request.host is not None:
-        return _as_it_is(request.host)
     check_whole_tokens(request.layer, "every family of transformers")
     return _around_paper(request) if request.host is None else _in_host(request, request.host)
+
+
+def export_model(config: Mapping[str, Any]) -> Export:
+    """A whole model's own config.
+
+    Raises:
+        InputError: transformers does not build its family.
+    """
+    family = str(config.get("model_type"))
+    if family in ELSEWHERE:
+        raise InputError(
+            f"model_type={family} is built by {ELSEWHERE[family]} and not by transformers: accepted are the families "
+            "it has, or --host with one of them"
+        )
+    built = SAME_CLASS.get(family, family)
+    notes = [f"model_type {family}: the model's own config, as it is."]
+    fields = dict(config)
+    if built != family:
+        notes.append(f"transformers builds {family} as {built}, which the file says.")
+        fields = {name: value for name, value in fields.items() if name != "auto_map"} | {"model_type": built}
+    return _written(fields, notes)
 
 
 def _around_paper(request: Request) -> Export:
     layer = request.layer
     if layer.num_experts == 1 and not layer.num_shared_experts and not layer.head_layer:
         config = dense_decoder(layer, request.activation)
-        notes = [_chosen(config["model_type"], "llama"), described(layer)]
+        notes = [_chosen(config["model_type"], "llama"), f"{described(layer)} --host MODEL takes another."]
         return _exported(config, layer, notes)
     reasons = {}
     for family, around in AROUND.items():
         lacking = why_not(request, FORMS[family])
         if lacking is None:
             config = {"model_type": family, **around(layer), **fields_of(request, FORMS[family])}
-            notes = [_chosen(family, family), *what_differs(FORMS[family]), described(layer)]
+            notes = [
+                _chosen(family, family),
+                *what_differs(FORMS[family]),
+                f"{described(layer)} --host MODEL takes another.",
+            ]
             return _exported(config, layer, notes)
         reasons[family] = lacking
     told = "; ".join(f"{family} cannot have {reason}" for family, reason in reasons.items())
@@ -77,26 +101,12 @@ def _in_host(request: Request, host: Mapping[str, Any]) -> Export:
         raise InputError(f"d_model={layer.d_model} in a host of hidden_size={width}: accepted is a host as wide")
     lacking = why_not(request, form)
     if lacking is not None:
-        raise refused(f"--host of model_type={shown(family)}", f"it cannot have {lacking}", "other hosts, or --to torch")
+        raise refused(
+            f"--host of model_type={shown(family)}", f"it cannot have {lacking}", "other hosts, or --to torch"
+        )
     config = {**host, **fields_of(request, form)}
     layers = f"its {model.moe_layers} MoE layers of {model.num_layers} are replaced, the rest is as it was"
     return _exported(config, layer, [f"model_type {family}, the host's: {layers}.", *what_differs(form)])
-
-
-def _as_it_is(config: Mapping[str, Any]) -> Export:
-    family = str(config.get("model_type"))
-    if family in ELSEWHERE:
-        raise InputError(
-            f"model_type={family} is built by {ELSEWHERE[family]} and not by transformers: accepted are the families "
-            "it has, or --host with one of them"
-        )
-    built = SAME_CLASS.get(family, family)
-    notes = [f"model_type {family}: the model's own config, as it is."]
-    fields = dict(config)
-    if built != family:
-        notes.append(f"transformers builds {family} as {built}, which the file says.")
-        fields = {name: value for name, value in fields.items() if name != "auto_map"} | {"model_type": built}
-    return _written(fields, notes)
 
 
 def _exported(config: dict[str, Any], layer: MoELayer, notes: list[str]) -> Export:

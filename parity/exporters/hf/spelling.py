@@ -32,7 +32,7 @@ def _lacking(request: Request, form: Form) -> Iterator[str]:
             f"together a multiple of d_expert={layer.d_expert} wide"
         )
     if form.renormalizes is True and layer.top_k == 1:
-        yield "top_k=1, where it divides the chosen gates by their sum, which leaves one gate at 1 and its router untrained"
+        yield "top_k=1, where it divides the chosen gates by their sum: one gate is 1 and its router never learns"
     elif form.renormalizes is not None and form.renormalizes != request.renormalize and layer.top_k > 1:
         yield f"gates {'not ' if form.renormalizes else ''}divided by their sum, where it always {_does(form)}"
 
@@ -67,6 +67,6 @@ def what_differs(form: Form) -> tuple[str, ...]:
     if form.scores == "softmax":
         return ()
     return (
-        "Its router scores experts with a sigmoid where parity's reference takes the softmax over all: shapes and costs "
-        "are the same, outputs are not.",
+        "Its router scores experts with a sigmoid, where parity's reference takes the softmax over all: shapes and "
+        "costs are the same, outputs are not.",
     )
