@@ -17,7 +17,7 @@ from parity.errors import InputError
 from parity.text import integer
 from reference import MoEConfig, Tally, backward, forward, init, tally
 from reference.gradcheck import Evaluated, gradient_errors
-from reference.memory import bytes_needed
+from reference.memory import bytes_needed, release
 from reference.tally import Array
 
 GRADIENT_TOLERANCE = 1e-6
@@ -79,10 +79,13 @@ def execute(layer: MoELayer, tokens: int, seed: int = 0) -> Execution:
     """
     config, rng = _config(layer, "float32"), np.random.default_rng(seed)
     params, x = init(config, rng), rng.standard_normal((tokens, layer.d_model), np.float32)
-    with tally() as counted:
-        _, cache = forward(params, x, config)
-        backward(params, x, cache, config)
-    return Execution(*_counts(layer, tokens, counted, params))
+    try:
+        with tally() as counted:
+            _, cache = forward(params, x, config)
+            backward(params, x, cache, config)
+        return Execution(*_counts(layer, tokens, counted, params))
+    finally:
+        release()  # memory kept for a layer of another size would add to that of the next
 
 
 def bytes_to_execute(layer: MoELayer, tokens: int) -> int:

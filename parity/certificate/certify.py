@@ -37,15 +37,6 @@ class Derived:
         }
 
 
-def derive(claim: Claim, seed: int = 0) -> Derived:
-    """Search and execute.
-
-    Raises:
-        InputError: the claim is of what cannot be searched or executed.
-    """
-    return Derived(claim, optimality(claim), executed(claim, seed))
-
-
 def certify(claim: Claim, *, seed: int = 0, names: Mapping[str, str] | None = None) -> dict[str, Any]:
     """The certificate of a claim: what `check_bytes` accepts, as `canonical` writes it.
 
@@ -58,7 +49,7 @@ def certify(claim: Claim, *, seed: int = 0, names: Mapping[str, str] | None = No
     if wrong:
         raise InputError("; ".join(wrong.values()))
     start = perf_counter()
-    derived = derive(claim, seed)
+    derived = Derived(claim, optimality(claim), executed(claim, seed))
     milliseconds = int(1000 * (perf_counter() - start))
     content = {**derived.data(), "informative": _informative(derived, seed, milliseconds, names or {})}
     return {**content, "digest": digest(content)}

@@ -85,6 +85,16 @@ class Optimality:
         return free and self.design.d_expert < narrowest_meant(self.problem.unknowns, self.problem.target.params)
 
     @property
+    def paired_experts(self) -> int | None:
+        """The number of experts that its width is ranked with, where that is one; None where all are, or none."""
+        lattice, every = self.lattice, self.problem.prefer != "flops" or self.problem.num_experts is not None
+        if lattice is None or every or self.on_the_other_side or self.design.d_expert % lattice.width_step:
+            return None
+        place = self.design.d_expert // lattice.width_step
+        pair = lattice.paired(place, place)
+        return lattice.pair(place, pair.j_low)[1] if pair else None
+
+    @property
     def before(self) -> list[Ranked]:
         """Of the first of the Pareto front those that come before the design."""
         place = self.design.place(self.problem.prefer)
@@ -105,6 +115,7 @@ class Optimality:
             "optimal": self.optimal,
             "violated": self.violated,
             "on_the_other_side": self.on_the_other_side,
+            "paired_experts": self.paired_experts,
             "best": self.best.data() if self.best else None,
             "best_proven": self.found.proven,
             "before": [pair.data() for pair in self.before],

@@ -121,6 +121,8 @@ def _place(content: Mapping[str, Any]) -> Iterator[str]:
         yield f"The design itself does not meet {' '.join(flag(name) for name in found['violated'])}."
     if found["on_the_other_side"]:
         yield "Its experts are narrower than where FLOPs are least along parameter parity, and none there are ranked."
+    if found["paired_experts"] not in (None, content["design"]["num_experts"]):
+        yield f"Its d_expert is ranked with num_experts={found['paired_experts']}, nearest to parameter parity."
     if found["optimal"]:
         yield f"Of all {among}, none comes before it."
     elif best is None:
