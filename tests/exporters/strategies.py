@@ -43,3 +43,27 @@ def plain_layers(draw: st.DrawFn, *, shared: bool = False, gated: bool = True) -
         num_shared_experts=number,
         d_shared=several // number * d_expert if number else 0,
     )
+
+
+@st.composite
+def latent_layers(draw: st.DrawFn) -> MoELayer:
+    """Layers of two matrices in a latent space that the router does not see."""
+    layer = draw(plain_layers(shared=True, gated=False))
+    latent = draw(st.integers(1, 64))
+    return replace(layer, d_latent=latent, head_layer=True, merge_layer=True, router_input="token")
+
+
+DENSE = st.builds(
+    MoELayer,
+    d_model=st.integers(1, 64),
+    d_expert=st.integers(1, 64),
+    num_experts=st.just(1),
+    top_k=st.just(1),
+    gated=st.booleans(),
+)
+
+
+def expressible_in_hf() -> st.SearchStrategy[Request]:
+    """Layers that a family of transformers has, however they compute."""
+    kinds = (plain_layers(), plain_layers(shared=True), plain_layers(shared=True, gated=False), latent_layers(), DENSE)
+    return st.builds(Request, st.one_of(*kinds), COMPUTATIONS)

@@ -56,8 +56,10 @@ AROUND: Mapping[str, Callable[[MoELayer], dict[str, Any]]] = {
 }
 """The decoder in each family that has an MoE layer in every second layer, in order of preference."""
 
+DENSE_UNGATED = "a layer of one expert is a dense decoder's, and this one has two matrices and no biases"
+
 BECAUSE: Mapping[str, str] = {
-    "llama": "a layer of one expert is a dense decoder's",
+    "qwen3": "a layer of one expert is a dense decoder's, and this one differs from qwen3_moe in nothing else",
     "qwen3_moe": "MoE in every n-th layer, no shared expert, and a field for whether gates are divided by their sum",
     "exaone_moe": "MoE in the layers that are listed, and shared experts without a gate of their own",
     "nemotron_h": "experts of two matrices, with a latent space or without",
@@ -68,7 +70,7 @@ BECAUSE: Mapping[str, str] = {
 def dense_decoder(layer: MoELayer, activation: str) -> dict[str, Any]:
     """The decoder whose every layer has this feed-forward block."""
     if layer.gated:
-        frame = {"model_type": "llama", **_frame(layer), "hidden_act": activation, "mlp_bias": False}
+        frame = {"model_type": "qwen3", **_frame(layer), "hidden_act": activation, "attention_bias": False}
     else:
         frame = {"model_type": "nemotron_h", **_nemotron_h(layer), "mlp_hidden_act": activation, "mlp_bias": False}
     return {**frame, "intermediate_size": layer.d_expert}

@@ -7,7 +7,7 @@ from typing import Any
 from parity.design import MoELayer, shown
 from parity.errors import InputError
 from parity.exporters.decoder import described
-from parity.exporters.hf.around import AROUND, BECAUSE, dense_decoder
+from parity.exporters.hf.around import AROUND, BECAUSE, DENSE_UNGATED, dense_decoder
 from parity.exporters.hf.forms import FORMS
 from parity.exporters.hf.spelling import fields_of, what_differs, why_not
 from parity.exporters.plain import check_whole_tokens, refused
@@ -60,7 +60,10 @@ def _around_paper(request: Request) -> Export:
     layer = request.layer
     if layer.num_experts == 1 and not layer.num_shared_experts and not layer.head_layer:
         config = dense_decoder(layer, request.activation)
-        notes = [_chosen(config["model_type"], "llama"), f"{described(layer)} --host MODEL takes another."]
+        notes = [
+            _chosen(config["model_type"], BECAUSE["qwen3"] if layer.gated else DENSE_UNGATED),
+            f"{described(layer)} --host MODEL takes another.",
+        ]
         return _exported(config, layer, notes)
     reasons = {}
     for family, around in AROUND.items():
@@ -68,7 +71,7 @@ def _around_paper(request: Request) -> Export:
         if lacking is None:
             config = {"model_type": family, **around(layer), **fields_of(request, FORMS[family])}
             notes = [
-                _chosen(family, family),
+                _chosen(family, BECAUSE[family]),
                 *what_differs(FORMS[family]),
                 f"{described(layer)} --host MODEL takes another.",
             ]
@@ -79,7 +82,7 @@ def _around_paper(request: Request) -> Export:
 
 
 def _chosen(family: str, because: str) -> str:
-    return f"model_type {family}: {BECAUSE[because]}."
+    return f"model_type {family}: {because}."
 
 
 def _in_host(request: Request, host: Mapping[str, Any]) -> Export:
