@@ -67,3 +67,29 @@ def expressible_in_hf() -> st.SearchStrategy[Request]:
     """Layers that a family of transformers has, however they compute."""
     kinds = (plain_layers(), plain_layers(shared=True), plain_layers(shared=True, gated=False), latent_layers(), DENSE)
     return st.builds(Request, st.one_of(*kinds), COMPUTATIONS)
+
+
+def expressible_in_megatron() -> st.SearchStrategy[Request]:
+    """Layers that Megatron has and builds without Transformer Engine, with the activations that its flags know."""
+    layer = plain_layers() | plain_layers(shared=True) | plain_layers(shared=True, gated=False)
+    return st.builds(Request, layer, st.builds(Computation, renormalize=st.booleans()))
+
+
+def expressible_in_olmo_core() -> st.SearchStrategy[Request]:
+    """Layers that OLMo-core has: experts of three matrices, perhaps in a narrower latent space."""
+    latent = st.builds(
+        lambda layer, latent, biases: replace(
+            layer,
+            d_model=layer.d_model + latent,
+            d_latent=latent,
+            head_layer=True,
+            merge_layer=True,
+            router_input="token",
+            projection_bias=biases,
+        ),
+        plain_layers() | plain_layers(shared=True),
+        st.integers(1, 24),
+        st.booleans(),
+    )
+    layer = plain_layers() | plain_layers(shared=True) | latent
+    return st.builds(Request, layer, st.builds(Computation, renormalize=st.booleans()))

@@ -99,6 +99,6 @@ def test_a_built_in_model_exports_as_what_transformers_builds_or_is_refused(name
     try:
         made = export_found(found, "hf", Computation())
     except InputError as error:
-        assert "not by transformers" in str(error)
+        assert "not by transformers" in str(error)  # noqa: PT017  # others are exported
         return
     assert config_of(made)["model_type"] in transformers.models.auto.configuration_auto.CONFIG_MAPPING
