@@ -48,7 +48,7 @@ def export_model(config: Mapping[str, Any]) -> Export:
             "it has, or --host with one of them"
         )
     built = SAME_CLASS.get(family, family)
-    notes = [f"model_type {family}: the model's own config, as it is."]
+    notes = [f"model_type {family}: the model's own config, as it is but for transformers_version."]
     fields = dict(config)
     if built != family:
         notes.append(f"transformers builds {family} as {built}, which the file says.")
@@ -118,10 +118,10 @@ def _exported(config: dict[str, Any], layer: MoELayer, notes: list[str]) -> Expo
     found = {same(other) for other in model.layers}
     if found != {same(layer)} or any(placed.block.parts for placed in model.moe_blocks):
         raise InputError(f"the config of {config['model_type']} would hold another layer: accepted is --to torch")
-    return _written({**config, "transformers_version": TRANSFORMERS}, notes)
+    return _written(config, notes)
 
 
 def _written(config: Mapping[str, Any], notes: list[str]) -> Export:
-    text = json.dumps(config, indent=2, ensure_ascii=False) + "\n"
+    text = json.dumps({**config, "transformers_version": TRANSFORMERS}, indent=2, ensure_ascii=False) + "\n"
     family = str(config["model_type"])
     return Export("hf", f"transformers {TRANSFORMERS}", {FILE: text.encode()}, tuple(notes), family)
