@@ -5,8 +5,9 @@ engine's tally and the arrays it allocated; neither is derived from the other.
 """
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 
@@ -16,7 +17,8 @@ from parity.errors import InputError
 from parity.text import integer
 from reference import MoEConfig, Tally, backward, forward, init, tally
 from reference.gradcheck import Evaluated, gradient_errors
-from reference.memory import bytes_needed
+from reference.memory import bytes_needed, release
+from reference.tally import Array
 
 GRADIENT_TOLERANCE = 1e-6
 """The largest relative error of a directional derivative, in float64, that verifies."""
@@ -40,25 +42,61 @@ class Op:
 
 
 @dataclass(frozen=True)
-class Verification:
-    """What was predicted and what was executed."""
+class Execution:
+    """What was predicted and what was executed; exact, and the same for any parameters and tokens."""
 
     layer: MoELayer
     tokens: int
     ops: tuple[Op, ...]
     params_predicted: int
     params_allocated: int
+
+    @property
+    def equal(self) -> bool:
+        """Whether every count is what was predicted."""
+        halves = [half for op in self.ops for half in (op.forward, op.backward)]
+        return (
+            all(half.predicted == half.executed for half in halves) and self.params_predicted == self.params_allocated
+        )
+
+
+@dataclass(frozen=True)
+class Verification(Execution):
+    """The same, and how wrong the gradients are."""
+
     gradient_error: float
 
     @property
     def verified(self) -> bool:
         """Whether every count is equal and the gradients are right."""
-        halves = [half for op in self.ops for half in (op.forward, op.backward)]
-        return (
-            all(half.predicted == half.executed for half in halves)
-            and self.params_predicted == self.params_allocated
-            and self.gradient_error <= GRADIENT_TOLERANCE
-        )
+        return self.equal and self.gradient_error <= GRADIENT_TOLERANCE
+
+
+def execute(layer: MoELayer, tokens: int, seed: int = 0) -> Execution:
+    """Run `layer` in float32, forward and backward, without a look at its gradients.
+
+    The caller has made sure that `bytes_to_execute` are available.
+    """
+    config, rng = _config(layer, "float32"), np.random.default_rng(seed)
+    params, x = init(config, rng), rng.standard_normal((tokens, layer.d_model), np.float32)
+    try:
+        with tally() as counted:
+            _, cache = forward(params, x, config)
+            backward(params, x, cache, config)
+        return Execution(*_counts(layer, tokens, counted, params))
+    finally:
+        release()  # memory kept for a layer of another size would add to that of the next
+
+
+def bytes_to_execute(layer: MoELayer, tokens: int) -> int:
+    """An upper bound of the memory that `execute` takes, found without allocating any.
+
+    `bytes_needed` has room for a copy of everything. Without a check of gradients the parameters need none,
+    but scores and dispatch pass through more than one.
+    """
+    config = _config(layer, "float32")
+    doubled = bytes_needed(config, 0)
+    return doubled // 2 + 2 * (bytes_needed(config, tokens) - doubled)
 
 
 def verify(
@@ -92,14 +130,7 @@ def verify(
     for place, name in enumerate(arrays):
         progress(f"checking the gradient of {name}", place / len(arrays))
         errors |= gradient_errors(loss, {name: arrays[name]}, gradients, rng)
-    return Verification(
-        layer,
-        tokens,
-        tuple(_ops(layer, tokens, counted)),
-        params_predicted=cost(layer, "matmul").params,
-        params_allocated=sum(array.size for array in params.values()),
-        gradient_error=max(errors.values()),
-    )
+    return Verification(*_counts(layer, tokens, counted, params), gradient_error=max(errors.values()))
 
 
 def scaled_down(layer: MoELayer, factor: int) -> MoELayer:
@@ -124,6 +155,16 @@ def scaled_down(layer: MoELayer, factor: int) -> MoELayer:
         raise InputError(f"scale_down={factor}: {error}") from None
 
 
+def scales(layer: MoELayer) -> Iterator[tuple[int, MoELayer]]:
+    """The factors that `layer` can be scaled down by, from 1 to 4096, and what it then is."""
+    yield 1, layer
+    for factor in range(2, min(layer.d_expert, layer.d_sub_token, 4096) + 1):
+        try:
+            yield factor, scaled_down(layer, factor)
+        except InputError:
+            continue
+
+
 def factor_that_fits(layer: MoELayer, tokens: int, available: int) -> int | None:
     """The least factor to scale `layer` down by so that it takes at most so many bytes; None if there is none."""
     if bytes_needed(_config(layer), tokens) <= available:
@@ -131,8 +172,15 @@ def factor_that_fits(layer: MoELayer, tokens: int, available: int) -> int | None
     return next(_fitting(layer, tokens, available), None)
 
 
-def _config(layer: MoELayer) -> MoEConfig:
-    return MoEConfig(**layer.to_dict(), dtype="float64")  # type: ignore[arg-type]  # the fields have the same names
+def _config(layer: MoELayer, dtype: Literal["float32", "float64"] = "float64") -> MoEConfig:
+    return MoEConfig(**layer.to_dict(), dtype=dtype)  # type: ignore[arg-type]  # the fields have the same names
+
+
+def _counts(
+    layer: MoELayer, tokens: int, counted: Tally, params: Mapping[str, Array]
+) -> tuple[MoELayer, int, tuple[Op, ...], int, int]:
+    allocated = sum(array.size for array in params.values())
+    return layer, tokens, tuple(_ops(layer, tokens, counted)), cost(layer, "matmul").params, allocated
 
 
 def _ops(layer: MoELayer, tokens: int, counted: Tally) -> Iterator[Op]:
@@ -158,13 +206,9 @@ def _check_fits(layer: MoELayer, tokens: int) -> None:
 
 def _fitting(layer: MoELayer, tokens: int, available: int) -> Iterator[int]:
     """Factors that scale the layer down until it fits, the least first."""
-    for factor in range(2, min(layer.d_expert, layer.d_sub_token, 4096) + 1):
-        try:
-            smaller = scaled_down(layer, factor)
-        except InputError:
-            continue
-        if bytes_needed(_config(smaller), tokens) <= available:
-            yield factor
+    return (
+        factor for factor, scaled in scales(layer) if factor > 1 and bytes_needed(_config(scaled), tokens) <= available
+    )
 
 
 def _available_bytes() -> int | None:

@@ -1,39 +1,45 @@
 """Claims that two designs are equal in FLOPs, parameters or active parameters."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
-from typing import Any
 
 from parity.audit.claim import Claim, missing_fields
-from parity.cost import Cost, cost
+from parity.audit.finding import Finding, Nearest
+from parity.audit.nearest import exact_point, nearest
+from parity.audit.printed import compare
+from parity.audit.ratios import NAMES, Ratios, off_by, quantity, ratios
+from parity.conventions import CONVENTIONS
+from parity.cost import cost
 from parity.design import REQUIRED, MoELayer
-from parity.errors import InfeasibleError
-from parity.infeasible import check_always
-from parity.problem import state
 from parity.text import decimal, percent
 
 JUDGED_UNDER = ("matmul", "paper")
-"""The conventions, the strictest first."""
-
-_NAMES = {"flops": "FLOPs", "params": "parameters", "active_params": "active parameters", "flops at most": "FLOPs"}
-
-Ratios = Mapping[str, Fraction]
+"""The conventions that decide, the strictest first."""
 
 
-def judge_designs(claim: Claim) -> tuple[str, str, dict[str, dict[str, str]] | None]:
-    """Verdict, reason, and the ratios design over baseline under each convention."""
-    missing = [
+def judge_designs(claim: Claim) -> Finding:
+    """The finding on a claim about two designs.
+
+    Raises:
+        InputError: a design cannot exist.
+    """
+    missing = (
         *missing_fields("the baseline", claim.baseline, REQUIRED),
         *missing_fields("the design", claim.design, REQUIRED),
-    ]
+    )
     if missing:
-        return "not-computable", f"{' and '.join(missing)}.", None
+        figures = compare(claim, None, None)
+        return Finding(claim, "not-computable", f"{' and '.join(missing)}.", missing=missing, printed=figures)
     baseline, design = MoELayer(**claim.baseline), MoELayer(**claim.design)
-    ratios = {name: _ratios(cost(baseline, name), cost(design, name)) for name in JUDGED_UNDER}
-    reason = [_described(name, claim.claims, ratios[name]) for name in JUDGED_UNDER]
-    holding = next((name for name in JUDGED_UNDER if _all_hold(claim.claims, ratios[name])), None)
+    found = {name: ratios(cost(design, name), cost(baseline, name)) for name in CONVENTIONS}
+    errors = {name: off_by(claim.claims, found[name]) for name in JUDGED_UNDER}
+    reason = [_described(name, claim.claims, found[name]) for name in JUDGED_UNDER]
+    holding = next((name for name in JUDGED_UNDER if not any(errors[name].values())), None)
+    near = None
     if holding is None:
-        verdict, reason = "off", reason + _exact(baseline, design)
+        verdict = "off"
+        near = nearest(claim.claims, baseline, design, JUDGED_UNDER)
+        reason += _would_hold(near, claim, baseline)
     else:
         verdict = "holds" if holding == "matmul" else "holds-without-router"
         broken = [f for f in claim.capacity_factors if f > 1 and not _holds_padded(claim, baseline, design, f, holding)]
@@ -41,26 +47,15 @@ def judge_designs(claim: Claim) -> tuple[str, str, dict[str, dict[str, str]] | N
             verdict = "holds-at-capacity-1"
             factors = ", ".join(decimal(factor) for factor in broken)
             reason.append(f"Padding to a capacity factor of {factors} breaks the claim about FLOPs")
-    computed = {
-        name: {f"{quantity}_ratio": str(ratio) for quantity, ratio in ratios[name].items()}
-        for name in ("paper", "matmul")
-    }
-    return verdict, ". ".join(reason) + ".", computed
-
-
-def _ratios(baseline: Cost, design: Cost) -> Ratios:
-    return {
-        quantity: Fraction(design.totals()[total], baseline.totals()[total])
-        for quantity, total in (("flops", "flops_per_token"), ("params", "params"), ("active_params", "active_params"))
-    }
-
-
-def _holds(claimed: str, ratios: Ratios) -> bool:
-    return ratios["flops"] <= 1 if claimed == "flops at most" else ratios[claimed] == 1
-
-
-def _all_hold(claims: tuple[str, ...], ratios: Ratios) -> bool:
-    return all(_holds(claimed, ratios) for claimed in claims)
+    return Finding(
+        claim,
+        verdict,
+        ". ".join(reason) + ".",
+        {name: {f"{what}_ratio": str(ratio) for what, ratio in of.items()} for name, of in found.items()},
+        off_by=errors if verdict == "off" else None,
+        nearest=near,
+        printed=compare(claim, baseline, design),
+    )
 
 
 def _holds_padded(claim: Claim, baseline: MoELayer, design: MoELayer, factor: Fraction, convention: str) -> bool:
@@ -72,32 +67,36 @@ def _holds_padded(claim: Claim, baseline: MoELayer, design: MoELayer, factor: Fr
         )
         for layer in (baseline, design)
     )
-    return _all_hold(tuple(c for c in claim.claims if c.startswith("flops")), {"flops": Fraction(padded, base)})
+    of_flops = [claimed for claimed in claim.claims if quantity(claimed) == "flops"]
+    return not any(off_by(of_flops, {"flops": Fraction(padded, base)}).values())
 
 
-def _described(convention: str, claims: tuple[str, ...], ratios: Ratios) -> str:
+def _described(convention: str, claims: Sequence[str], found: Ratios) -> str:
     parts = []
     for claimed in claims:
-        ratio = ratios["flops" if claimed == "flops at most" else claimed]
+        ratio = found[quantity(claimed)]
         equal = "equal" if ratio == 1 else f"{ratio} of the baseline's ({percent(ratio - 1)})"
-        parts.append(f"{_NAMES[claimed]} are {equal}")
+        parts.append(f"{NAMES[claimed]} are {equal}")
     return f"Under {convention}, {', '.join(parts)}"
 
 
-def _exact(baseline: MoELayer, design: MoELayer) -> list[str]:
-    """What would match in FLOPs and parameters with the design's heads and top-k."""
-    fields: dict[str, Any] = {
-        name: value for name, value in design.to_dict().items() if name not in ("d_expert", "num_experts")
-    }
-    try:
-        problem = state(baseline, **fields)
-        check_always(problem)
-    except InfeasibleError:
-        return []
-    point = problem.exact.point
-    if point is None:
-        return []
-    return [
-        f"Exact parity under paper, with the same heads and top-k, is at d_expert={point.d_expert}, "
-        f"num_experts={point.num_experts}"
-    ]
+def _would_hold(near: Nearest, claim: Claim, baseline: MoELayer) -> Iterator[str]:
+    """What the claim would hold of, or how close a design comes."""
+    changes = " and ".join(f"{name}={after} instead of {before}" for name, (before, after) in near.changed.items())
+    if near.holds:
+        yield f"It would hold under {near.convention} with {changes}"
+        return
+    left = " and ".join(
+        f"{NAMES[claimed]} off by {error} ({percent(error)})" for claimed, error in near.off_by.items() if error
+    )
+    closest = f"with {changes}, which leaves" if changes else "as it is, with"
+    yield (
+        "No other d_expert or num_experts was found with which it holds; "
+        f"the design is closest under {near.convention} {closest} {left}"
+    )
+    solved = exact_point(baseline, near.design, near.convention)
+    if {quantity(claimed) for claimed in claim.claims} >= {"flops", "params"} and solved:
+        yield (
+            f"Exact parity under {near.convention}, with the same heads and top-k, is at "
+            f"d_expert={solved[0].d_expert}, num_experts={solved[0].num_experts}"
+        )

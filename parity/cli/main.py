@@ -13,9 +13,12 @@ from parity.errors import ParityError
 COMMANDS = {
     "app": "Open the app in the browser.",
     "audit": "Check published claims of parity by computing them.",
+    "certify": "Certify how close a design comes to a baseline, for anyone to check.",
+    "check": "Check a certificate, whoever wrote it.",
     "compare": "Put designs side by side, with what equal FLOPs hide; the first is the baseline.",
     "cost": "Show what a design, model or checkpoint costs, op by op.",
     "explain": "Derive the matching design, in symbols and then in numbers.",
+    "export": "Write a design for transformers, Megatron-LM, OLMo-core or PyTorch.",
     "models": "List the built-in designs and models.",
     "solve": "Find the design that matches a baseline in FLOPs and parameters.",
     "sweep": "List every design at parity inside ranges, and the frontier among them.",

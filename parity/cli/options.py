@@ -137,21 +137,21 @@ def convention_option(command: Command, default: str | None = "paper") -> Comman
     )(command)
 
 
-def output_options(command: Command, also: tuple[str, ...] = ()) -> Command:
+def output_options(command: Command, also: tuple[str, ...] = (), otherwise: str = "table") -> Command:
     """--format, whose choices are FORMATS and what is `also` possible, and --output."""
     forms = (*FORMATS, *also)
 
     def by_ending(ctx: click.Context, _param: click.Parameter, given: str | None) -> str:
         ending = os.path.splitext(ctx.params["output"] or "")[1].lower()
         meant = ENDINGS.get(ending, ending[1:])
-        return given or (meant if meant in forms else "table")
+        return given or (meant if meant in forms else otherwise)
 
     command = click.option(
         "--format",
         "form",
         type=click.Choice(forms),
         callback=by_ending,
-        help="Form of the result.  [default: what the ending of FILE says, else table]",
+        help=f"Form of the result.  [default: what the ending of FILE says, else {otherwise}]",
     )(command)
     return click.option(
         "--output",
