@@ -22,12 +22,13 @@ def layer(
     def run() -> None:
         for leaf in (tokens, *weights.values()):
             leaf.grad = None
-        _forward(FORMS[form], weights, tokens, config).backward(gradient)
+        moe_layer(FORMS[form], weights, tokens, config)[0].backward(gradient)
 
     return run
 
 
-def _forward(experts: Experts, weights: Mapping[str, Any], x: Any, config: MoEConfig) -> Any:
+def moe_layer(experts: Experts, weights: Mapping[str, Any], x: Any, config: MoEConfig) -> tuple[Any, Any]:
+    """y, and the load-balancing loss."""
     sub = x @ weights["head"] if config.head_layer else x
     sub = sub.reshape(-1, config.d_sub_token)
     probabilities = torch.softmax(sub @ weights["router"], dim=-1)
@@ -35,7 +36,9 @@ def _forward(experts: Experts, weights: Mapping[str, Any], x: Any, config: MoECo
     if config.renormalize and config.top_k > 1:
         gates = gates / gates.sum(dim=-1, keepdim=True)
     y = experts(sub, gates, chosen, weights, config).reshape(x.shape)
-    return y @ weights["merge"] if config.merge_layer else y
+    share = torch.bincount(chosen.flatten(), minlength=config.num_experts) / chosen.numel()
+    balance = config.num_experts * (share * probabilities.mean(dim=0)).sum()
+    return y @ weights["merge"] if config.merge_layer else y, balance
 
 
 def _ffn(x: Any, w_in: Any, w_out: Any) -> Any:
