@@ -11,6 +11,7 @@ import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -79,7 +80,7 @@ def text_sets(paths: Sequence[str]) -> list[TextSet]:
         for text in default_text.documents():
             digest.update(text.encode("utf-8") + b"\0")
         return [TextSet(default_text.NAME, default_text.documents, digest.hexdigest())]
-    sets = [TextSet(name_of(path), lambda path=path: documents(path), _digest(path)) for path in paths]
+    sets = [TextSet(name_of(path), partial(documents, path), _digest(path)) for path in paths]
     for place, each in enumerate(sets):
         if each.name in [other.name for other in sets[:place]]:
             raise InputError(f"--text {shown(paths[place])}: another text is named {shown(each.name)} too: accepted "
@@ -91,7 +92,7 @@ def corpus(sets: Sequence[TextSet], vocabulary: int, context: int, folder: Path)
     """The tokens of these sets, read from `folder` where an earlier call left them, else made.
 
     Raises:
-        InputError: a text cannot be read, or is too short for a window of `context` tokens in each part.
+        InputError: a text cannot be read, or is too short for two windows of `context` tokens in each part.
     """
     kinds = {"form": FORM, "vocabulary": vocabulary, "one_in": ONE_IN, "sets": [[s.name, s.digest] for s in sets]}
     digest = hashlib.sha256(json.dumps(kinds).encode()).hexdigest()
@@ -108,10 +109,10 @@ def corpus(sets: Sequence[TextSet], vocabulary: int, context: int, folder: Path)
     made = Corpus(place, json.loads((place / "about.json").read_bytes()))
     for each in made.about["sets"]:
         for part in PARTS:
-            if each[part]["tokens"] <= context:
+            if each[part]["tokens"] < 2 * context:
                 raise InputError(
                     f"{shown(each['name'])} has {each[part]['documents']} documents of {each[part]['tokens']} tokens in "
-                    f"its {part} part: accepted are texts with more than {context} in each, one document in {ONE_IN} "
+                    f"its {part} part: accepted are texts with {2 * context} or more in each, one document in {ONE_IN} "
                     "being for validation"
                 )
     return made
@@ -175,6 +176,6 @@ def _digest(path: str) -> str:
     digest = hashlib.sha256()
     for file in files_of(path):
         with open_to_read(file, ACCEPTED) as opened:
-            content = hashlib.file_digest(opened, "sha256").hexdigest()
+            content = hashlib.file_digest(opened, "sha256").hexdigest()  # type: ignore[arg-type]  # BinaryIO has readinto
         digest.update(f"{os.path.relpath(file, path)}\0{content}\0".encode("utf-8", "surrogateescape"))
     return digest.hexdigest()
