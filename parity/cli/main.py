@@ -15,6 +15,7 @@ COMMANDS = {
     "audit": "Check published claims of parity by computing them.",
     "compare": "Put designs side by side; the first is the baseline.",
     "cost": "Show what a design costs, op by op.",
+    "experiment": "Train the paper's variants in small, and report what came out.",
     "explain": "Derive the matching design, in symbols and then in numbers.",
     "models": "List the built-in designs.",
     "solve": "Find the design that matches a baseline in FLOPs and parameters.",

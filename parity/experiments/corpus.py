@@ -83,8 +83,10 @@ def text_sets(paths: Sequence[str]) -> list[TextSet]:
     sets = [TextSet(name_of(path), partial(documents, path), _digest(path)) for path in paths]
     for place, each in enumerate(sets):
         if each.name in [other.name for other in sets[:place]]:
-            raise InputError(f"--text {shown(paths[place])}: another text is named {shown(each.name)} too: accepted "
-                             "are paths whose last parts differ")
+            raise InputError(
+                f"--text {shown(paths[place])}: another text is named {shown(each.name)} too: accepted "
+                "are paths whose last parts differ"
+            )
     return sets
 
 
@@ -111,8 +113,8 @@ def corpus(sets: Sequence[TextSet], vocabulary: int, context: int, folder: Path)
         for part in PARTS:
             if each[part]["tokens"] < 2 * context:
                 raise InputError(
-                    f"{shown(each['name'])} has {each[part]['documents']} documents of {each[part]['tokens']} tokens in "
-                    f"its {part} part: accepted are texts with {2 * context} or more in each, one document in {ONE_IN} "
+                    f"{shown(each['name'])} has {each[part]['documents']} documents of {each[part]['tokens']} tokens "
+                    f"in its {part} part: accepted are texts with {2 * context} or more in each, one document in {ONE_IN} "
                     "being for validation"
                 )
     return made
