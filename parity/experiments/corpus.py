@@ -114,8 +114,8 @@ def corpus(sets: Sequence[TextSet], vocabulary: int, context: int, folder: Path)
             if each[part]["tokens"] < 2 * context:
                 raise InputError(
                     f"{shown(each['name'])} has {each[part]['documents']} documents of {each[part]['tokens']} tokens "
-                    f"in its {part} part: accepted are texts with {2 * context} or more in each, one document in {ONE_IN} "
-                    "being for validation"
+                    f"in its {part} part: accepted are texts with {2 * context} or more in each, one document in "
+                    f"{ONE_IN} being for validation"
                 )
     return made
 

@@ -1,8 +1,9 @@
 """Learning curves: training loss, and perplexity on each set, of every variant; told apart by line and marker."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from parity.errors import InputError
 from parity.experiments.results import Losses, Results
@@ -74,7 +75,7 @@ def _draw_set(axes: "Axes", results: Results, name: str) -> None:
     axes.set_yscale("log")
 
 
-def _draw(axes: "Axes", number: int, steps: Losses, curves: Losses, label: str, *, marker: bool) -> None:
+def _draw(axes: "Axes", number: int, steps: NDArray[Any], curves: Losses, label: str, *, marker: bool) -> None:
     (line,) = axes.plot(
         steps,
         curves.mean(axis=0),

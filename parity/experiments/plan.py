@@ -101,8 +101,8 @@ def check(folder: Path, plan: Plan, sets: Sequence[TextSet]) -> None:
         changed.append(f"the form of results was {shown(old.get('form'))} and is {FORM}")
     if changed:
         raise InputError(
-            f"{shown(str(folder))} has results of another command: {'; '.join(changed)}. Accepted are the same command, "
-            "which goes on, and another folder as --out"
+            f"{shown(str(folder))} has results of another command: {'; '.join(changed)}. Accepted are the same "
+            "command, which goes on, and another folder as --out"
         )
 
 

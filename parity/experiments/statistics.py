@@ -68,7 +68,8 @@ def _over_text(per_window: Losses, weights: Losses, rng: np.random.Generator) ->
     sizes = np.diff([*starts, per_window.shape[2]]).astype(float)
     drawn = rng.multinomial(len(sizes), np.full(len(sizes), 1 / len(sizes)), size=DRAWS).astype(float)
     mean_losses = (sums @ drawn.T) / (drawn @ sizes)  # [variants, seeds, draws]
-    return np.einsum("v,vsd->d", weights, np.exp(mean_losses)) / per_window.shape[1]
+    means: Losses = np.einsum("v,vsd->d", weights, np.exp(mean_losses)) / per_window.shape[1]
+    return means
 
 
 def _over_seeds(per_seed: Losses, rng: np.random.Generator) -> Losses:

@@ -226,15 +226,15 @@ def _notes(results: Results, table: PaperTable) -> Iterator[str]:
     paper_tokens = max(row.steps for row in table.rows) * 500_000
     yield (
         f"This is scale {scale.name}: {counted(scale.num_layers, 'layer')} of width {scale.d_model}, at most "
-        f"{largest / 1e6:.1f} million parameters, {integer(plan.tokens)} tokens of training; the paper has 12 layers of "
-        f"width 768 and {integer(paper_tokens)} tokens, so perplexities cannot be compared with the published ones: only "
-        "the order of variants can."
+        f"{largest / 1e6:.1f} million parameters, {integer(plan.tokens)} tokens of training; the paper has 12 layers "
+        f"of width 768 and {integer(paper_tokens)} tokens, so perplexities cannot be compared with the published ones: "
+        "only the order of variants can."
     )
     for each in results.corpus:
         parts = each["training"], each["validation"]
         yield (
-            f"{each['name']}: {counted(parts[0]['documents'], 'document')} and {integer(parts[0]['tokens'])} tokens for "
-            f"training, {counted(parts[1]['documents'], 'document')} and {integer(parts[1]['tokens'])} tokens for validation."
+            f"{each['name']}: {counted(parts[0]['documents'], 'document')}, {counted(parts[0]['tokens'], 'token')} for "
+            f"training; {counted(parts[1]['documents'], 'document')}, {counted(parts[1]['tokens'], 'token')} for validation."
         )
     yield _about_intervals(results)
     if plan.suite.name == "table4":
@@ -246,8 +246,8 @@ def _notes(results: Results, table: PaperTable) -> Iterator[str]:
 def _about_intervals(results: Results) -> str:
     if results.plan.seeds == 1:
         return (
-            "One seed says nothing of what another would give, so no interval can be given over seeds and every claim is "
-            "undecided; JSON has intervals over the evaluated text (over_text)."
+            "One seed says nothing of what another would give, so no interval can be given over seeds and every claim "
+            "is undecided; JSON has intervals over the evaluated text (over_text)."
         )
     return (
         "Intervals: bootstrap over pairs of runs with the same seed and over the evaluated text, widened for the few "
