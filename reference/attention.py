@@ -31,8 +31,9 @@ def query_blocks(length: int) -> Iterator[slice]:
 
 @cache
 def rotation(length: int, width: int, dtype: str) -> NDArray[np.complexfloating]:
-    """For queries and keys [N, 2, 1, W / 2]: features 2i and 2i + 1, read as a complex number, are turned by
-    position * BASE^(-2i / W) (arXiv:2104.09864, eq. 34). Queries are divided by sqrt(W) in passing.
+    """Factors of queries and keys [N, 2, 1, W / 2], each read as complex numbers of features 2i and 2i + 1.
+
+    They are turned by position * BASE^(-2i / W) (arXiv:2104.09864, eq. 34); queries are divided by sqrt(W) in passing.
     """
     angle = np.arange(length)[:, None] * BASE ** (-np.arange(0, width, 2) / width)
     turned = np.exp(1j * angle)[:, None, None, :]
@@ -73,9 +74,7 @@ def attention_forward(qkv: Array, exponentials: list[Array], shares: Array, y: A
         np.multiply(mixed, share[:, :, None], out=out[:, block])
 
 
-def attention_backward(
-    dy: Array, qkv: Array, exponentials: list[Array], shares: Array, y: Array, dqkv: Array
-) -> None:
+def attention_backward(dy: Array, qkv: Array, exponentials: list[Array], shares: Array, y: Array, dqkv: Array) -> None:
     """dqkv [N, 3 h W], of what was turned."""
     heads = len(shares)
     (q, k, v), (dq, dk, dv) = _heads(qkv, 3, heads), _heads(dqkv, 3, heads)

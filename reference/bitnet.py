@@ -9,6 +9,7 @@ multiply what those in forward multiplied. The norm is differentiated as it is. 
 Legend: n rows of width W.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,6 +24,7 @@ LEAST_SCALE = 1e-5
 
 LARGEST = 127
 """What the largest activation of a token is rounded to."""
+
 
 @dataclass
 class Operand:
@@ -68,8 +70,18 @@ def round_rows(x: Array, out: Array) -> None:
     out *= largest
 
 
+def multiplied(weights: Mapping[str, Array], bitnet: bool, gated: bool) -> Mapping[str, Array]:
+    """What products multiply with: the weights, with `bitnet` ternary but for router, gains and biases."""
+    if not bitnet:
+        return weights
+    abreast = {"qkv": 3, "w_in": 1 + gated, "shared_in": 1 + gated}
+    return {
+        name: w if w.ndim == 1 or name == "router" else ternary(w, abreast.get(name, 1)) for name, w in weights.items()
+    }
+
+
 def ternary(w: Array, abreast: int = 1) -> Array:
-    """Each matrix of w [..., m, n] to -1, 0 or 1 times the mean of its magnitudes; `abreast` of them share the n columns."""
+    """Each matrix of w [..., m, n] to -1, 0 or 1 times its mean magnitude; `abreast` of them share the n columns."""
     out = empty_like(w)
     stack = [a.reshape(-1, w.shape[-2], abreast, w.shape[-1] // abreast) for a in (w, out)]
 

@@ -69,8 +69,9 @@ class DecoderConfig:
     @property
     def dense(self) -> MoEConfig:
         """The FFN of layers without an MoE layer: one expert, nothing to route."""
-        one: dict[str, int] = {"num_experts": 1, "top_k": 1, "d_expert": self.d_ffn}
-        return MoEConfig(d_model=self.d_model, bitnet=self.bitnet, dtype=self.dtype, **one)
+        return MoEConfig(
+            d_model=self.d_model, num_experts=1, top_k=1, d_expert=self.d_ffn, bitnet=self.bitnet, dtype=self.dtype
+        )
 
     def moe_of(self, layer: int) -> MoEConfig | None:
         """The MoE layer of this layer, None where it has a dense FFN."""
@@ -85,11 +86,11 @@ class DecoderConfig:
         yield "embedding", (self.vocabulary, D)
         for layer in range(self.num_layers):
             of = f"layers.{layer}"
-            yield f"{of}.norm_attention", (D,)
+            yield f"{of}.attention.norm", (D,)
             yield f"{of}.attention.qkv", (D, 3 * D)
             yield f"{of}.attention.out", (D, D)
-            yield f"{of}.norm_ffn", (D,)
             moe = self.moe_of(layer)
+            yield f"{of}.{'dense' if moe is None else 'moe'}.norm", (D,)
             if moe is None:
                 yield f"{of}.dense.w_in", (D, 2 * F)
                 yield f"{of}.dense.w_out", (F, D)

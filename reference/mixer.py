@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from reference.attention import attention_backward, attention_forward, query_blocks, turn
-from reference.bitnet import Operand, operand_backward, operand_forward, ternary
+from reference.bitnet import Operand, operand_backward, operand_forward
 from reference.decoder_config import DecoderConfig
 from reference.memory import empty, empty_like
 from reference.norm import rms_norm_backward, rms_norm_forward
@@ -30,13 +30,17 @@ class MixerCache:
     shares: Array  # [B, h, N]
     mixed: Array  # [T, D]
     outputs: Operand  # the same as it enters the last projection
-    weights: Mapping[str, Array]  # what was multiplied with
+    weights: Mapping[str, Array]
 
 
-def mixer_forward(params: Mapping[str, Array], x: Array, length: int, config: DecoderConfig) -> tuple[Array, MixerCache]:
-    """y = x + attention(norm(x)) [T, D], for sequences of `length` positions; the norm's gain is `norm` [D]."""
+def mixer_forward(
+    weights: Mapping[str, Array], x: Array, length: int, config: DecoderConfig
+) -> tuple[Array, MixerCache]:
+    """y = x + attention(norm(x)) [T, D] of sequences of `length` positions.
+
+    Weights are the gain `norm` [D], `qkv` [D, 3 D] and `out` [D, D] as they are multiplied.
+    """
     T, D, heads, bitnet = *x.shape, config.attention_heads, config.bitnet
-    weights = params if not bitnet else {"qkv": ternary(params["qkv"], 3), "out": ternary(params["out"])}
     normed, mixed, y = empty_like(x), empty_like(x), empty_like(x)
     exponentials = [
         empty((T // length, heads, block.stop - block.start, block.stop), x.dtype) for block in query_blocks(length)
@@ -56,7 +60,7 @@ def mixer_forward(params: Mapping[str, Array], x: Array, length: int, config: De
     def work(sequence: int) -> None:
         rows = slice(sequence * length, (sequence + 1) * length)
         qkv = cache.qkv[rows]
-        rms_norm_forward(x[rows], params["norm"], normed[rows], cache.scale[rows])
+        rms_norm_forward(x[rows], weights["norm"], normed[rows], cache.scale[rows])
         product("mixer", "forward", operand_forward(normed[rows], cache.inputs[rows]), weights["qkv"], out=qkv)
         turn(qkv, heads)
         own = [block[sequence] for block in exponentials]
@@ -68,17 +72,17 @@ def mixer_forward(params: Mapping[str, Array], x: Array, length: int, config: De
     return y, cache
 
 
-def mixer_backward(
-    params: Mapping[str, Array], dy: Array, cache: MixerCache, length: int, config: DecoderConfig
-) -> tuple[Array, dict[str, Array]]:
+def mixer_backward(dy: Array, cache: MixerCache) -> tuple[Array, dict[str, Array]]:
     """dx [T, D], and the gradients of `norm`, `qkv` and `out`."""
-    T, D, heads = *dy.shape, config.attention_heads
+    T, D = dy.shape
+    _, heads, length = cache.shares.shape
     weights, dqkv, dx = cache.weights, empty_like(cache.qkv), empty_like(dy)
     dgain = np.empty((T // length, D), dy.dtype)
 
     def work(sequence: int) -> None:
         rows = slice(sequence * length, (sequence + 1) * length)
-        dmixed = product("mixer", "backward", dy[rows], weights["out"].T, out=scratch("dmixed_rows", (length, D), dy.dtype))
+        dmixed = scratch("dmixed_rows", (length, D), dy.dtype)
+        product("mixer", "backward", dy[rows], weights["out"].T, out=dmixed)
         operand_backward(dmixed, cache.outputs[rows])
         own = [block[sequence] for block in cache.exponentials]
         attention_backward(dmixed, cache.qkv[rows], own, cache.shares[sequence], cache.mixed[rows], dqkv[rows])
@@ -86,7 +90,7 @@ def mixer_backward(
         dnormed = product("mixer", "backward", dqkv[rows], weights["qkv"].T, out=dmixed)
         operand_backward(dnormed, cache.inputs[rows])
         dx[rows] = dy[rows]
-        dgain[sequence] = rms_norm_backward(dnormed, cache.x[rows], params["norm"], cache.scale[rows], dx[rows])
+        dgain[sequence] = rms_norm_backward(dnormed, cache.x[rows], weights["norm"], cache.scale[rows], dx[rows])
 
     for_each(range(T // length), work)
     jobs = [

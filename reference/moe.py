@@ -12,7 +12,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from reference.activations import hidden_backward
-from reference.bitnet import Operand, operand_backward, operand_forward, ternary
+from reference.bitnet import Operand, multiplied, operand_backward, operand_forward
 from reference.check import (
     check_cache,
     checked_choice,
@@ -87,14 +87,7 @@ def forward(params: Params, x: Array, config: MoEConfig, chosen: NDArray[np.intp
     if chosen is not None:
         chosen = checked_choice(chosen, len(x), config)
     with single_threaded_blas:
-        weights, tokens_in = _multiplied(params, config), Operand.of(x, config.bitnet)
-        sub, sub_in, routing = _enter(weights, x, tokens_in, config, chosen)
-        where = dispatch(_experts_chosen(routing, len(x), config), config.pools * config.num_experts)
-        y_RH, experts = experts_forward(sub_in.values, *_pooled(weights, config), where, config)
-        y, merged, merged_in, shared = _leave(weights, x, tokens_in, y_RH, routing, where, config)
-    return y, Cache(
-        config, x, sub, routing, where, experts, y_RH, merged, shared, weights, tokens_in, sub_in, merged_in
-    )
+        return layer_forward(multiplied(params, config.bitnet, config.gated), x, config, chosen)
 
 
 def backward(
@@ -112,31 +105,41 @@ def backward(
     if dlogits is not None:
         dlogits = checked_logits_gradient(dlogits, len(dy), config)
     with single_threaded_blas:
-        dmerged, dx, dshared = _leave_backward(cache.weights, dy, cache)
-        dmerged_NH = dmerged.reshape(-1, config.d_sub_token)
-        gates = cache.routing.gates if cache.routing else None
-        dx_RH, dgates, dw_in, dw_out = experts_backward(
-            dmerged_NH,
-            gates,
-            cache.sub_in.values,
-            cache.y_RH,
-            *_pooled(cache.weights, config),
-            cache.where,
-            cache.experts,
-        )
-        dsub, dlogits = _enter_backward(cache.weights, dx, dx_RH, dgates, dlogits, cache)
-        grads = weight_gradients(_weights(dy, dsub, dlogits, dshared, cache), config.shapes(), cache.x.dtype)
-    grads |= {name: d.sum(axis=0) for name, d in (("head_bias", dsub), ("merge_bias", dy)) if name in params}
-    grads["w_in"], grads["w_out"] = dw_in.reshape(params["w_in"].shape), dw_out.reshape(params["w_out"].shape)
+        dx, grads = layer_backward(dy, cache, dlogits)
     return dx, {name: grads[name] for name in params}
 
 
-def _multiplied(params: Params, config: MoEConfig) -> Params:
-    """The weights that products multiply with: with `bitnet` all but the router's are ternary."""
-    if not config.bitnet:
-        return params
-    halves = {"w_in": 2, "shared_in": 2} if config.gated else {}
-    return {name: w if name == "router" else ternary(w, halves.get(name, 1)) for name, w in params.items()}
+def layer_forward(
+    weights: Params, x: Array, config: MoEConfig, chosen: NDArray[np.intp] | None = None
+) -> tuple[Array, Cache]:
+    """`forward` of arrays that need no check, with weights as they are multiplied."""
+    tokens_in = Operand.of(x, config.bitnet and (config.head_layer or config.num_shared_experts > 0))
+    sub, sub_in, routing = _enter(weights, x, tokens_in, config, chosen)
+    where = dispatch(_experts_chosen(routing, len(x), config), config.pools * config.num_experts)
+    y_RH, experts = experts_forward(sub_in.values, *_pooled(weights, config), where, config)
+    y, merged, merged_in, shared = _leave(weights, x, tokens_in, y_RH, routing, where, config)
+    return y, Cache(
+        config, x, sub, routing, where, experts, y_RH, merged, shared, weights, tokens_in, sub_in, merged_in
+    )
+
+
+def layer_backward(dy: Array, cache: Cache, dlogits: Array | None = None) -> tuple[Array, dict[str, Array]]:
+    """`backward` of arrays that need no check."""
+    config, weights = cache.config, cache.weights
+    dmerged, dx, dshared = _leave_backward(weights, dy, cache)
+    dx_RH, dgates, dw_in, dw_out = experts_backward(
+        dmerged.reshape(-1, config.d_sub_token),
+        cache.routing.gates if cache.routing else None,
+        cache.sub_in.values,
+        cache.y_RH,
+        *_pooled(weights, config),
+        cache.where,
+        cache.experts,
+    )
+    dsub, dlogits = _enter_backward(weights, dx, dx_RH, dgates, dlogits, cache)
+    grads = weight_gradients(_weights(dy, dsub, dlogits, dshared, cache), config.shapes(), dy.dtype)
+    grads |= {name: d.sum(axis=0) for name, d in (("head_bias", dsub), ("merge_bias", dy)) if name in weights}
+    return dx, grads | {"w_in": dw_in.reshape(weights["w_in"].shape), "w_out": dw_out.reshape(weights["w_out"].shape)}
 
 
 def _enter(
@@ -245,7 +248,7 @@ def _leave_backward(params: Params, dy: Array, cache: Cache) -> tuple[Array, Arr
             operand_backward(dmerged[tokens], cache.merged_in[tokens])
         for expert, (shared, dpre) in enumerate(zip(cache.shared, dshared, strict=True)):
             dhidden = product("shared", "backward", dy[tokens], params["shared_out"][expert].T)
-            operand_backward(dhidden, shared[tokens].inner)
+            operand_backward(dhidden, shared[tokens].hidden_in)
             hidden_backward(dhidden, shared[tokens].slopes, dpre[tokens])
             dseen = product("shared", "backward", dpre[tokens], params["shared_in"][expert].T)
             dx[tokens] += operand_backward(dseen, cache.tokens_in[tokens])
@@ -267,7 +270,7 @@ def _weights(dy: Array, dsub: Array, dlogits: Array | None, dshared: list[Array]
         jobs.append(WeightGradient("merge", "merge", (), cache.merged_in.values, dy))
     for expert, (shared, dpre) in enumerate(zip(cache.shared, dshared, strict=True)):
         jobs.append(WeightGradient("shared", "shared_in", (expert,), cache.tokens_in.values, dpre))
-        jobs.append(WeightGradient("shared", "shared_out", (expert,), shared.inner.values, dy))
+        jobs.append(WeightGradient("shared", "shared_out", (expert,), shared.hidden_in.values, dy))
     return jobs
 
 

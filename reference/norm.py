@@ -1,12 +1,13 @@
 """RMSNorm of rows, forward and backward (arXiv:1910.07467, eq. 4).
 
-Legend: n rows of width D. Every function works on the rows of one task.
+Legend: n rows of width D, in one task; T rows, shared among tasks.
 """
 
 import numpy as np
 
+from reference.memory import empty_like
 from reference.tally import Array
-from reference.threads import scratch
+from reference.threads import blocks, for_each, scratch
 
 EPSILON = 1e-6
 """Added to the mean square, so that a row of zeros stays one."""
@@ -44,3 +45,24 @@ def normalized_backward(dnormed: Array, normed: Array, scale: Array) -> None:
     np.multiply(normed, mean[:, None], out=along)
     dnormed -= along
     dnormed *= scale[:, None]
+
+
+def norm_forward(x: Array, gain: Array) -> tuple[Array, Array]:
+    """y [T, D] and scale [T]."""
+    y, scale = empty_like(x), np.empty(len(x), x.dtype)
+    for_each(blocks(len(x)), lambda rows: rms_norm_forward(x[rows], gain, y[rows], scale[rows]))
+    return y, scale
+
+
+def norm_backward(dy: Array, x: Array, gain: Array, scale: Array, dx: Array) -> Array:
+    """Adds to dx [T, D]; dgain [D]."""
+    tasks = blocks(len(x))
+    dgain = np.empty((len(tasks), x.shape[1]), x.dtype)
+
+    def work(task: int) -> None:
+        rows = tasks[task]
+        dgain[task] = rms_norm_backward(dy[rows], x[rows], gain, scale[rows], dx[rows])
+
+    for_each(range(len(tasks)), work)
+    total: Array = dgain.sum(axis=0)
+    return total
