@@ -234,7 +234,7 @@ def _notes(results: Results, table: PaperTable) -> Iterator[str]:
         parts = each["training"], each["validation"]
         yield (
             f"{each['name']}: {counted(parts[0]['documents'], 'document')}, {counted(parts[0]['tokens'], 'token')} for "
-            f"training; {counted(parts[1]['documents'], 'document')}, {counted(parts[1]['tokens'], 'token')} for validation."
+            f"training; {counted(parts[1]['documents'], 'document')}, {counted(parts[1]['tokens'], 'token')} to validate."
         )
     yield _about_intervals(results)
     if plan.suite.name == "table4":
