@@ -163,13 +163,14 @@ def _of_parquet(path: str) -> Iterator[str]:
     _pyarrow("Parquet")
     from pyarrow import ArrowException, parquet
 
-    try:
-        with open_to_read(path, ACCEPTED) as opened, parquet.ParquetFile(opened) as file:
-            column = _text_column(path, file.schema_arrow)
-            for batch in file.iter_batches(1024, columns=[column]):
-                yield from (text for text in batch.column(0).to_pylist() if text is not None)
-    except (ArrowException, OSError) as error:
-        raise _wrong(path, f"not Parquet ({shown(str(error))})", "whole Parquet files") from None
+    with open_to_read(path, ACCEPTED) as opened:
+        try:
+            with parquet.ParquetFile(opened) as file:
+                column = _text_column(path, file.schema_arrow)
+                for batch in file.iter_batches(1024, columns=[column]):
+                    yield from (text for text in batch.column(0).to_pylist() if text is not None)
+        except (ArrowException, OSError) as error:
+            raise _wrong(path, f"not Parquet ({shown(str(error))})", "whole Parquet files") from None
 
 
 def _text_column(path: str, schema: Any) -> str:
