@@ -25,6 +25,10 @@ LEAST_SCALE = 1e-5
 LARGEST = 127
 """What the largest activation of a token is rounded to."""
 
+HALF = 0.5 + 2**-12
+"""From where on an activation is rounded up. It is more than a half, as halves are common (products of ternary
+weights and rounded activations are sums of integers) and should not go by what was lost in the last bits."""
+
 
 @dataclass
 class Operand:
@@ -64,10 +68,11 @@ def round_rows(x: Array, out: Array) -> None:
     """Each row to 255 levels, the outermost at its largest magnitude."""
     np.abs(x, out=out)
     largest = np.maximum.reduce(out, axis=1, keepdims=True, initial=LEAST_SCALE)
-    largest /= LARGEST
-    np.divide(x, largest, out=out)
-    np.rint(out, out=out)
-    out *= largest
+    level = largest / LARGEST
+    np.divide(x, level, out=out)
+    out += HALF
+    np.floor(out, out=out)
+    out *= level
 
 
 def multiplied(weights: Mapping[str, Array], bitnet: bool, gated: bool) -> Mapping[str, Array]:
