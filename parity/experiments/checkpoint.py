@@ -26,9 +26,9 @@ def save_checkpoint(path: Path, arrays: Arrays, step: int) -> None:
     """
     from safetensors.numpy import save
 
-    about = {"form": FORM, "step": str(step), "sha256": _digest(arrays, step)}
+    about = json.dumps({"step": step, "sha256": _digest(arrays, step)})  # one text: safetensors keeps no order of several
     contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
-    write_durably(path, save(contiguous, metadata=about))
+    write_durably(path, save(contiguous, metadata={FORM: about}))
 
 
 def load_checkpoint(path: Path, expected: Mapping[str, tuple[tuple[int, ...], np.dtype[Any]]]) -> tuple[int, Arrays]:
@@ -43,7 +43,8 @@ def load_checkpoint(path: Path, expected: Mapping[str, tuple[tuple[int, ...], np
     try:
         data = path.read_bytes()
         arrays = load(data)
-        about = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])["__metadata__"]
+        metadata = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])["__metadata__"]
+        about = json.loads(metadata[FORM])
         step = int(about["step"])
     except OSError as error:
         raise _wrong(path, f"cannot be read ({error.strerror})") from None
