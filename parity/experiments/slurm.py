@@ -2,6 +2,7 @@
 
 import json
 import os
+import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from time import sleep
@@ -19,7 +20,11 @@ SECONDS_BETWEEN_LOOKS = 1.0
 DEFAULTS: Mapping[str, Any] = {"cpus_per_task": 1, "time": 7 * 24 * 60}
 """Options of a job that are not given: cores, and minutes."""
 
-OVER = ("COMPLETED", "CANCELLED", "FAILED", "TIMEOUT", "NODE_FAIL", "OUT_OF_MEMORY", "PREEMPTED", "BOOT_FAIL")
+LOOKS_BEFORE_GONE = 3
+"""A job is gone when it is missing in so many looks: its result may be seen later than its end."""
+
+TRIES = 5
+"""Of asking a queue that does not answer."""
 
 
 class Job:
@@ -55,19 +60,36 @@ def run_on_slurm(
         ParityError: jobs ended without a result.
     """
     jobs = _submitted(runs, folder, options, at_once, say)
+    missed = dict.fromkeys(jobs, 0)
     ended: list[str] = []
     while jobs:
         sleep(SECONDS_BETWEEN_LOOKS)
+        queued = _queued()
         for name, (run, job) in list(jobs.items()):
-            state = job.state.split(" ")[0].rstrip("+")
             report(run, *_reached(run))
+            missed[name] = 0 if job.job_id in queued else missed[name] + 1
             if run.done:
                 del jobs[name]
-            elif state in OVER and job.done(force_check=True):
+            elif missed[name] == LOOKS_BEFORE_GONE:
                 del jobs[name]
-                ended.append(f"{name} ({state}; {_reason(job)})")
+                ended.append(f"{name} ({_reason(job)})")
     if ended:
         raise ParityError(f"jobs ended without a result: {'; '.join(ended)}. The same command submits them again")
+
+
+def _queued() -> frozenset[str]:
+    """Ids of all jobs that wait or run, asked of the queue itself: accounting, which submitit asks, may be absent."""
+    command = ["squeue", "--noheader", "--array", "--format=%i"]
+    for _ in range(TRIES):
+        try:
+            found = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)  # noqa: S603
+            return frozenset(found.stdout.split())
+        except FileNotFoundError:
+            raise InputError("--slurm needs squeue, which is absent: accepted is a machine of a Slurm cluster") from None
+        except subprocess.SubprocessError as error:
+            reason = str(error)
+            sleep(SECONDS_BETWEEN_LOOKS)
+    raise ParityError(f"the queue of Slurm does not answer ({shown(reason)}): the jobs go on, and so does the same command")
 
 
 def _submitted(
@@ -82,12 +104,12 @@ def _submitted(
         ) from None
     known = folder / "jobs.json"
     earlier: dict[str, str] = json.loads(known.read_bytes()) if known.exists() else {}
-    jobs: dict[str, tuple[Run, Any]] = {}
-    for run in runs:
-        if run.name in earlier:
-            job: Any = submitit.SlurmJob(folder, earlier[run.name])
-            if job.state.split(" ")[0].rstrip("+") not in (*OVER, "UNKNOWN"):
-                jobs[run.name] = (run, job)
+    queued = _queued()
+    jobs: dict[str, tuple[Run, Any]] = {
+        run.name: (run, submitit.SlurmJob(folder, earlier[run.name]))
+        for run in runs
+        if earlier.get(run.name) in queued
+    }
     new = [run for run in runs if run.name not in jobs]
     if new:
         try:
@@ -117,5 +139,5 @@ def _reached(run: Run) -> tuple[int, float]:
 
 def _reason(job: Any) -> str:
     """The last words of a job."""
-    lines = [line for line in (job.stderr() or "").splitlines() if line.strip()]
-    return shown(lines[-1].strip()) if lines else f"see {job.paths.stderr}"
+    lines = [line.strip() for line in (job.stderr() or "").splitlines() if line.strip()]
+    return f"{shown(lines[-1])}; {job.paths.stderr}" if lines else f"it said nothing in {job.paths.stderr}"

@@ -1,8 +1,8 @@
-"""An experiment of seconds, and a process of its own that does it: `python -m tests.experiments.nano OUT TEXT STEPS`."""
+"""An experiment of seconds, and a process of its own that does it: `python -m tests.experiments.nano OUT TEXT STEPS [slurm]`."""
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from random import Random
 
@@ -46,7 +46,13 @@ def write_text(path: Path, documents: int = 120) -> Path:
     return path
 
 
-def run(out: Path, texts: Sequence[Path], wanted: Plan | None = None, workers: int = 2) -> list[tuple[str, int]]:
+def run(
+    out: Path,
+    texts: Sequence[Path],
+    wanted: Plan | None = None,
+    workers: int = 2,
+    slurm: Mapping[str, str] | None = None,
+) -> list[tuple[str, int]]:
     """Do it; the steps that were reported."""
     steps: list[tuple[str, int]] = []
     run_experiment(
@@ -56,12 +62,13 @@ def run(out: Path, texts: Sequence[Path], wanted: Plan | None = None, workers: i
         begin=lambda _: lambda run, step, _loss: steps.append((run.name, step)),
         say=lambda _: None,
         workers=workers,
+        slurm=slurm,
     )
     return steps
 
 
 if __name__ == "__main__":
     try:
-        run(Path(sys.argv[1]), [Path(sys.argv[2])], plan(int(sys.argv[3])))
+        run(Path(sys.argv[1]), [Path(sys.argv[2])], plan(int(sys.argv[3])), slurm={} if "slurm" in sys.argv else None)
     except ParityError as error:
         sys.exit(f"refused: {error}")
