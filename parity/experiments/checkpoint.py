@@ -26,7 +26,9 @@ def save_checkpoint(path: Path, arrays: Arrays, step: int) -> None:
     """
     from safetensors.numpy import save
 
-    about = json.dumps({"step": step, "sha256": _digest(arrays, step)})  # one text: safetensors keeps no order of several
+    about = json.dumps(
+        {"step": step, "sha256": _digest(arrays, step)}
+    )  # one text: safetensors keeps no order of several
     contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
     write_durably(path, save(contiguous, metadata={FORM: about}))
 

@@ -85,11 +85,13 @@ def _queued() -> frozenset[str]:
             found = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)  # noqa: S603
             return frozenset(found.stdout.split())
         except FileNotFoundError:
-            raise InputError("--slurm needs squeue, which is absent: accepted is a machine of a Slurm cluster") from None
+            raise InputError("--slurm needs squeue, which is absent: accepted are machines of a cluster") from None
         except subprocess.SubprocessError as error:
             reason = str(error)
             sleep(SECONDS_BETWEEN_LOOKS)
-    raise ParityError(f"the queue of Slurm does not answer ({shown(reason)}): the jobs go on, and so does the same command")
+    raise ParityError(
+        f"the queue of Slurm does not answer ({shown(reason)}): the jobs go on, and so does the same command"
+    )
 
 
 def _submitted(
@@ -106,9 +108,7 @@ def _submitted(
     earlier: dict[str, str] = json.loads(known.read_bytes()) if known.exists() else {}
     queued = _queued()
     jobs: dict[str, tuple[Run, Any]] = {
-        run.name: (run, submitit.SlurmJob(folder, earlier[run.name]))
-        for run in runs
-        if earlier.get(run.name) in queued
+        run.name: (run, submitit.SlurmJob(folder, earlier[run.name])) for run in runs if earlier.get(run.name) in queued
     }
     new = [run for run in runs if run.name not in jobs]
     if new:

@@ -231,11 +231,11 @@ def _notes(results: Results, table: PaperTable) -> Iterator[str]:
         "only the order of variants can."
     )
     for each in results.corpus:
-        parts = each["training"], each["validation"]
-        yield (
-            f"{each['name']}: {counted(parts[0]['documents'], 'document')}, {counted(parts[0]['tokens'], 'token')} for "
-            f"training; {counted(parts[1]['documents'], 'document')}, {counted(parts[1]['tokens'], 'token')} to validate."
-        )
+        words = [
+            f"{counted(of['documents'], 'document')} and {counted(of['tokens'], 'token')}"
+            for of in (each["training"], each["validation"])
+        ]
+        yield f"{each['name']}: {words[0]} for training, {words[1]} for validation."
     yield _about_intervals(results)
     if plan.suite.name == "table4":
         yield "The paper does not print the design of its MH-MoE row; this one has the costs of SMoE in both groups."

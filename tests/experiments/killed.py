@@ -71,7 +71,8 @@ def main() -> None:
         missed = killed_and_resumed(disturbed, text, steps, kills, seed=os.getpid())
         resumed = sum(event["event"] == "resume" for event in events(disturbed))
         same = content(undisturbed) == content(disturbed)
-        print(json.dumps({"kills": kills, "missed": missed, "resumes": resumed, "identical": same}))
+        found = {"kills": kills, "missed": missed, "resumes": resumed, "identical": same}
+        sys.stdout.write(json.dumps(found) + "\n")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""An experiment of seconds, and a process of its own that does it: `python -m tests.experiments.nano OUT TEXT STEPS [slurm]`."""
+"""An experiment of seconds, and a process that does it: `python -m tests.experiments.nano OUT TEXT STEPS [slurm]`."""
 
 import json
 import sys

@@ -3,6 +3,7 @@
 import gzip
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -123,7 +124,7 @@ def test_two_texts_of_one_name_are_refused(tmp_path: Path) -> None:
 
 @given(st.lists(st.lists(st.text("ab \n", max_size=8), max_size=30), min_size=1, max_size=3))
 def test_no_document_is_in_two_parts_or_twice(sets: list[list[str]]) -> None:
-    found = list(split([TextSet(str(n), lambda texts=texts: iter(texts), "") for n, texts in enumerate(sets)]))
+    found = list(split([TextSet(str(n), partial(iter, texts), "") for n, texts in enumerate(sets)]))
     words = [tuple(text.split()) for _, _, text in found]
     assert len(words) == len(set(words))
     assert set(words) == {tuple(text.split()) for texts in sets for text in texts}
@@ -156,11 +157,16 @@ def test_tokens_decode_to_the_documents_they_were_made_of(tmp_path: Path) -> Non
 
 def test_tokens_are_made_once_and_the_same_anywhere(tmp_path: Path, text: Path) -> None:
     first = corpus(text_sets([str(text)]), 300, 16, tmp_path / "a")
-    made = {path.name: (path.read_bytes(), path.stat().st_mtime_ns) for path in first.folder.iterdir()}
+    made = {path.name: path.read_bytes() for path in first.folder.iterdir()}
+    times = {path.name: path.stat().st_mtime_ns for path in first.folder.iterdir()}
     again = corpus(text_sets([str(text)]), 300, 16, tmp_path / "a")
-    assert {path.name: path.stat().st_mtime_ns for path in again.folder.iterdir()} == {n: t for n, (_, t) in made.items()}
+    assert {path.name: path.stat().st_mtime_ns for path in again.folder.iterdir()} == {
+        n: t for n, (_, t) in made.items()
+    }
     other = corpus(text_sets([str(text)]), 300, 16, tmp_path / "b")
-    assert {path.name: path.read_bytes() for path in other.folder.iterdir()} == {n: data for n, (data, _) in made.items()}
+    assert {path.name: path.read_bytes() for path in other.folder.iterdir()} == {
+        n: data for n, (data, _) in made.items()
+    }
 
 
 def test_the_default_text_is_there_and_is_enough() -> None:

@@ -199,7 +199,7 @@ def test_a_full_disk_is_said_and_leaves_the_last_checkpoint(tmp_path: Path) -> N
     handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (4096, before[1]))
     try:
-        with pytest.raises(InputError, match="cannot be written .*: make room for it and give the same command again"):
+        with pytest.raises(InputError, match=r"cannot be written .*: make room for it and give the same command again"):
             save_checkpoint(path, {"a": np.zeros(10_000, np.float32)}, 10)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)

@@ -30,7 +30,9 @@ def start(out: Path, text: Path, steps: int) -> subprocess.Popen[str]:
 
 
 def jobs() -> list[str]:
-    found = subprocess.run(["squeue", "--noheader", "--array", "--format=%i"], capture_output=True, text=True, check=True)
+    found = subprocess.run(
+        ["squeue", "--noheader", "--array", "--format=%i"], capture_output=True, text=True, check=True
+    )
     return found.stdout.split()
 
 
