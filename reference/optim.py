@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from reference.errors import EngineError
 from reference.tally import Array
 from reference.threads import for_each, scratch
 
@@ -62,8 +63,15 @@ class AdamW:
         return {"steps": self._steps, **first, **second}
 
     def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
-        """Go on from these arrays, which are copied."""
+        """Go on from these arrays, which are copied.
+
+        Raises:
+            EngineError: one is missing, or of the wrong shape or dtype.
+        """
         for name, array in self.state().items():
+            if name not in state or _kind(state[name]) != _kind(array):
+                found = _kind(state[name]) if name in state else "missing"
+                raise EngineError(f"{name} of the optimizer is {found}: accepted is {_kind(array)}")
             array[...] = state[name]
 
     def step(self, params: Mapping[str, Array], grads: Mapping[str, Array], learning_rate: float, scale: float) -> None:
@@ -109,6 +117,10 @@ def global_norm(grads: Mapping[str, Array]) -> float:
 
     for_each(range(len(tasks)), work)
     return sqrt(squares.sum())
+
+
+def _kind(array: NDArray[Any]) -> str:
+    return f"{array.dtype} {list(array.shape)}"
 
 
 def _tasks(arrays: Mapping[str, Array]) -> list[tuple[str, slice]]:
