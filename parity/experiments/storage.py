@@ -1,6 +1,5 @@
 """Files that outlive their process: written whole and synced, logs that lose at most their last line, and locks."""
 
-import fcntl
 import json
 import os
 from collections import deque
@@ -8,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from time import monotonic, sleep
-from typing import Any
+from typing import IO, Any
 
 from parity.design import shown
 from parity.errors import InputError
@@ -115,7 +114,7 @@ def append_event(path: Path, event: Mapping[str, Any]) -> None:
         InputError: it cannot be written.
     """
     with writing(path), open(path, "a+b", buffering=0) as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+        _lock(file)
         file.seek(0)
         whole = file.read().rfind(b"\n") + 1
         file.truncate(whole)
@@ -136,10 +135,18 @@ def locked(path: Path, held: str, patience: float = 0.0) -> Iterator[None]:
         end = monotonic() + patience
         while True:
             try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                _lock(file, wait=False)
                 break
             except BlockingIOError:
                 if monotonic() >= end:
                     raise InputError(held) from None
                 sleep(0.1)
         yield
+
+
+def _lock(file: IO[bytes], *, wait: bool = True) -> None:
+    try:
+        import fcntl  # here, so that results can be read where there is none
+    except ImportError:
+        raise InputError("experiments need locks as Unix has them: accepted are Linux and macOS") from None
+    fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))

@@ -14,6 +14,9 @@ from parity.report.experiment_designs import designs_table
 from parity.report.model import Cell, Report, Table
 from parity.text import counted, integer
 
+PAPER_TOKENS_PER_STEP = 500_000
+"""arXiv:2411.16205, sec. 4.1."""
+
 NO_DIFFERENCE = {"mean": 0.0, "low": 0.0, "high": 0.0}
 
 
@@ -103,8 +106,8 @@ def _perplexities(results: Results, table: PaperTable, rows: list[_Row]) -> Tabl
         cells.append((row.variant.name, len(row.seeds), *(_rounded(row.mean(name)) for name in results.sets), *theirs))
     return Table(
         f"{plan.suite.name}, {table.title}: mean perplexity here, at scale {plan.scale.name} after "
-        f"{integer(plan.steps)} steps of {integer(plan.tokens // plan.steps)} tokens; and as published, after "
-        f"{integer(last)} of {integer(500_000)}",
+        f"{integer(plan.steps)} steps of {integer(plan.tokens // plan.steps)} tokens; as published, after "
+        f"{integer(last)} of {integer(PAPER_TOKENS_PER_STEP)}",
         ("variant", "seeds", *results.sets, *(f"{name} (publ.)" for name in datasets)),
         tuple(cells),
         repeated=1,
@@ -223,7 +226,7 @@ def _notes(results: Results, table: PaperTable) -> Iterator[str]:
         listed = ", ".join(missing[:6]) + (f" and {len(missing) - 6} more" if len(missing) > 6 else "")
         yield f"Incomplete: {listed} of {len(list(plan.runs()))} runs; the same `parity experiment run` goes on."
     largest = max(cost_of_variant(scale, variant).params for variant in plan.suite.variants)
-    paper_tokens = max(row.steps for row in table.rows) * 500_000
+    paper_tokens = max(row.steps for row in table.rows) * PAPER_TOKENS_PER_STEP
     yield (
         f"This is scale {scale.name}: {counted(scale.num_layers, 'layer')} of width {scale.d_model}, at most "
         f"{largest / 1e6:.1f} million parameters, {integer(plan.tokens)} tokens of training; the paper has 12 layers "

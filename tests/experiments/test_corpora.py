@@ -160,13 +160,9 @@ def test_tokens_are_made_once_and_the_same_anywhere(tmp_path: Path, text: Path) 
     made = {path.name: path.read_bytes() for path in first.folder.iterdir()}
     times = {path.name: path.stat().st_mtime_ns for path in first.folder.iterdir()}
     again = corpus(text_sets([str(text)]), 300, 16, tmp_path / "a")
-    assert {path.name: path.stat().st_mtime_ns for path in again.folder.iterdir()} == {
-        n: t for n, (_, t) in made.items()
-    }
+    assert {path.name: path.stat().st_mtime_ns for path in again.folder.iterdir()} == times
     other = corpus(text_sets([str(text)]), 300, 16, tmp_path / "b")
-    assert {path.name: path.read_bytes() for path in other.folder.iterdir()} == {
-        n: data for n, (data, _) in made.items()
-    }
+    assert {path.name: path.read_bytes() for path in other.folder.iterdir()} == made
 
 
 def test_the_default_text_is_there_and_is_enough() -> None:

@@ -72,7 +72,7 @@ def test_the_layout_is_the_papers() -> None:
     lines = to_text(experiment_report(invented(0.1))).splitlines()
     assert lines[:9] == [
         "table1, without a shared expert: mean perplexity here, at scale nano after 60 steps of 64 tokens;",
-        "and as published, after 100,000 of 500,000",
+        "as published, after 100,000 of 500,000",
         "",
         "variant       seeds  words  RedPajama (publ.)  Wiki (publ.)  C4 (publ.)",
         "───────────────────────────────────────────────────────────────────────",

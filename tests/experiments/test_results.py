@@ -1,6 +1,8 @@
 """Results from anywhere are read with suspicion: what a run writes is accepted, anything else is refused in words."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -120,3 +122,11 @@ def test_a_folder_without_results_is_refused(tmp_path: Path) -> None:
     for path in (tmp_path, tmp_path / "absent"):
         with pytest.raises(InputError, match=r"no manifest\.json"):
             read_results(str(path))
+
+
+def test_reading_and_reporting_results_needs_no_engine() -> None:
+    code = (
+        "import sys, parity.experiments.results, parity.report.experiment; "
+        "sys.exit(any(n.split('.')[0] in ('reference', 'tokenizers', 'safetensors', 'submitit') for n in sys.modules))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
