@@ -210,7 +210,7 @@ def test_what_is_no_configuration_is_refused_with_its_value_and_what_is_accepted
     fields: dict[str, object], message: str
 ) -> None:
     with pytest.raises(EngineError, match=message):
-        DecoderConfig(**{**vars(CONFIG), **fields})  # type: ignore[arg-type]  # of a wrong type, as is the point
+        DecoderConfig(**{**vars(CONFIG), **fields})
 
 
 def test_a_missing_parameter_is_named() -> None:
