@@ -6,11 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reference.config import MoEConfig
+from reference.decoder_config import DecoderConfig
 from reference.errors import EngineError
 from reference.tally import Array
 
 
-def checked_params(params: Mapping[str, Array], config: MoEConfig) -> dict[str, Array]:
+def checked_params(params: Mapping[str, Array], config: MoEConfig | DecoderConfig) -> dict[str, Array]:
     """The parameters as contiguous arrays.
 
     Raises:
@@ -49,6 +50,23 @@ def checked_gradient(dy: Array, x: Array, config: MoEConfig) -> Array:
         EngineError: it has another shape or dtype.
     """
     return _checked("dy", dy, x.shape, config)
+
+
+def checked_sequences(tokens: object, config: DecoderConfig) -> NDArray[np.intp]:
+    """Sequences of tokens [B, N + 1], of which each but the last is an input and each but the first a target.
+
+    Raises:
+        EngineError: it is of another shape or dtype, or holds what is no token.
+    """
+    accepted = f"accepted are integers below {config.vocabulary}, [sequences, 2 to {config.context + 1}]"
+    if not isinstance(tokens, np.ndarray) or not np.issubdtype(tokens.dtype, np.integer):
+        raise EngineError(f"tokens are {_kind(tokens)}: {accepted}")
+    if tokens.ndim != 2 or not len(tokens) or not 2 <= tokens.shape[1] <= config.context + 1:
+        raise EngineError(f"tokens have shape {_shown(tokens.shape)}: {accepted}")
+    unknown = tokens[(tokens < 0) | (tokens >= config.vocabulary)]
+    if unknown.size:
+        raise EngineError(f"tokens have a {unknown[0]}: {accepted}")
+    return np.ascontiguousarray(tokens, dtype=np.intp)
 
 
 def checked_choice(chosen: object, tokens: int, config: MoEConfig) -> NDArray[np.intp]:
@@ -98,7 +116,7 @@ def check_cache(cache: object, kind: type, config: MoEConfig) -> None:
         raise EngineError(f"the cache is from {made_for}: accepted is one that forward returned for {config}")
 
 
-def _checked(name: str, array: Array, shape: tuple[int, ...], config: MoEConfig) -> Array:
+def _checked(name: str, array: Array, shape: tuple[int, ...], config: MoEConfig | DecoderConfig) -> Array:
     if not isinstance(array, np.ndarray):
         raise EngineError(f"{name} is {_kind(array)}: accepted are arrays of shape {_shown(shape)}")
     if array.shape != shape:

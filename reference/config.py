@@ -26,6 +26,7 @@ _CHOICES: dict[str, tuple[object, ...]] = {
     "router_input": ("sub_token", "token"),
     "expert_pool": ("shared", "per_head"),
     "activation": ("silu", "gelu", "relu"),
+    "bitnet": (True, False),
     "dtype": ("float32", "float64"),
 }
 
@@ -37,7 +38,8 @@ class MoEConfig:
     Widths are numbers of features. A token of `d_model` is projected to `d_latent`, split into `heads`
     sub-tokens, each routed to `top_k` of `num_experts` experts of hidden width `d_expert`, and merged
     (arXiv:2411.16205, eqs. 1-5). With `renormalize` the chosen gates are divided by their sum when
-    top_k > 1. With one expert there is no router.
+    top_k > 1. With one expert there is no router. With `bitnet` every product but the router's is quantised
+    (`reference.bitnet`).
 
     Raises:
         EngineError: a field is of the wrong type or out of range, or two do not go together.
@@ -59,6 +61,7 @@ class MoEConfig:
     projection_bias: bool = False  # of head and merge layers
     renormalize: bool = True
     activation: Literal["silu", "gelu", "relu"] = _DERIVED  # silu when gated, relu when not
+    bitnet: bool = False
     dtype: Literal["float32", "float64"] = "float32"
 
     def __post_init__(self) -> None:

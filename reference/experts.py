@@ -65,7 +65,7 @@ def experts_forward(
     x_NH: Array, w_in: Array, w_out: Array, where: Dispatch, config: MoEConfig
 ) -> tuple[Array, FfnCache]:
     """y [R, H] in sorted order, each choice's expert applied to its sub-token; w_in [X, H, 2F], w_out [X, F, H]."""
-    cache = FfnCache.empty(len(where.order), w_out.shape[1], config.gated, x_NH.dtype)
+    cache = FfnCache.empty(len(where.order), w_out.shape[1], config)
     y_RH = empty((len(where.order), x_NH.shape[1]), x_NH.dtype)
 
     def work(piece: Piece) -> None:

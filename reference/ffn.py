@@ -5,9 +5,8 @@ Legend: n rows of width H, F hidden units. w_in is [H, 2F] when gated, the gate'
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from reference.activations import hidden_backward, hidden_forward
+from reference.bitnet import Operand, operand_backward, operand_forward
 from reference.config import MoEConfig
 from reference.memory import empty
 from reference.tally import Array, product
@@ -20,14 +19,16 @@ class FfnCache:
 
     slopes: Array  # [2, n, F] when gated, else [1, n, F]: d hidden / d gate, d hidden / d up
     hidden: Array  # [n, F]
+    hidden_in: Operand  # hidden as it enters the second product
 
     @classmethod
-    def empty(cls, n: int, F: int, gated: bool, dtype: np.dtype) -> "FfnCache":
+    def empty(cls, n: int, F: int, config: MoEConfig) -> "FfnCache":
         """Room for n rows, to be filled in by rows."""
-        return cls(empty((2 if gated else 1, n, F), dtype), empty((n, F), dtype))
+        hidden = empty((n, F), config.dtype)
+        return cls(empty((2 if config.gated else 1, n, F), config.dtype), hidden, Operand.of(hidden, config.bitnet))
 
     def __getitem__(self, rows: slice) -> "FfnCache":
-        return FfnCache(self.slopes[:, rows], self.hidden[rows])
+        return FfnCache(self.slopes[:, rows], self.hidden[rows], self.hidden_in[rows])
 
 
 def ffn_forward(
@@ -41,7 +42,7 @@ def ffn_forward(
         hidden_forward(gate, up, cache.slopes[1], cache.hidden, config.activation)
     else:
         hidden_forward(gate, None, None, cache.hidden, config.activation)
-    return product(op, "forward", cache.hidden, w_out, out=out)
+    return product(op, "forward", operand_forward(cache.hidden, cache.hidden_in), w_out, out=out)
 
 
 def ffn_backward(
@@ -57,8 +58,9 @@ def ffn_backward(
 ) -> tuple[Array, Array]:
     """dw_in and dw_out, into the given arrays where there are any; dx likewise."""
     n, F = cache.hidden.shape
-    dw_out = product(op, "backward", cache.hidden.T, dy, out=dw_out)
+    dw_out = product(op, "backward", cache.hidden_in.values.T, dy, out=dw_out)
     dhidden = product(op, "backward", dy, w_out.T, out=scratch("dhidden", (n, F), dy.dtype))
+    operand_backward(dhidden, cache.hidden_in)
     dpre = scratch("dpre", (n, w_in.shape[1]), dy.dtype)
     hidden_backward(dhidden, cache.slopes, dpre)
     dw_in = product(op, "backward", x.T, dpre, out=dw_in)

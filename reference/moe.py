@@ -12,6 +12,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from reference.activations import hidden_backward
+from reference.bitnet import Operand, multiplied, operand_backward, operand_forward
 from reference.check import (
     check_cache,
     checked_choice,
@@ -48,6 +49,10 @@ class Cache:
     y_RH: Array  # outputs of the experts in sorted order, before their gates
     merged: Array  # [T, L]
     shared: list[FfnCache]
+    weights: Params  # what was multiplied with
+    tokens_in: Operand  # x as it enters head layer and shared experts
+    sub_in: Operand  # sub-tokens as they enter the experts, [N, H]
+    merged_in: Operand  # merged as it enters the merge layer
 
     def sides(self) -> NDArray[np.bool_] | None:
         """On which side of each kink of the activation the units were; None if it has no kink."""
@@ -82,12 +87,7 @@ def forward(params: Params, x: Array, config: MoEConfig, chosen: NDArray[np.intp
     if chosen is not None:
         chosen = checked_choice(chosen, len(x), config)
     with single_threaded_blas:
-        sub, routing = _enter(params, x, config, chosen)
-        where = dispatch(_experts_chosen(routing, len(x), config), config.pools * config.num_experts)
-        sub_NH = sub.reshape(-1, config.d_sub_token)
-        y_RH, experts = experts_forward(sub_NH, *_pooled(params, config), where, config)
-        y, merged, shared = _leave(params, x, y_RH, routing, where, config)
-    return y, Cache(config, x, sub, routing, where, experts, y_RH, merged, shared)
+        return layer_forward(multiplied(params, config.bitnet, config.gated), x, config, chosen)
 
 
 def backward(
@@ -105,41 +105,68 @@ def backward(
     if dlogits is not None:
         dlogits = checked_logits_gradient(dlogits, len(dy), config)
     with single_threaded_blas:
-        dmerged, dx, dshared = _leave_backward(params, dy, cache)
-        dmerged_NH, sub_NH = (a.reshape(-1, config.d_sub_token) for a in (dmerged, cache.sub))
-        gates = cache.routing.gates if cache.routing else None
-        dx_RH, dgates, dw_in, dw_out = experts_backward(
-            dmerged_NH, gates, sub_NH, cache.y_RH, *_pooled(params, config), cache.where, cache.experts
-        )
-        dsub, dlogits = _enter_backward(params, dx, dx_RH, dgates, dlogits, cache)
-        grads = weight_gradients(_weights(dy, dsub, dlogits, dshared, cache), config.shapes(), cache.x.dtype)
-    grads |= {name: d.sum(axis=0) for name, d in (("head_bias", dsub), ("merge_bias", dy)) if name in params}
-    grads["w_in"], grads["w_out"] = dw_in.reshape(params["w_in"].shape), dw_out.reshape(params["w_out"].shape)
+        dx, grads = layer_backward(dy, cache, dlogits)
     return dx, {name: grads[name] for name in params}
 
 
+def layer_forward(
+    weights: Params, x: Array, config: MoEConfig, chosen: NDArray[np.intp] | None = None
+) -> tuple[Array, Cache]:
+    """`forward` of arrays that need no check, with weights as they are multiplied."""
+    tokens_in = Operand.of(x, config.bitnet and (config.head_layer or config.num_shared_experts > 0))
+    sub, sub_in, routing = _enter(weights, x, tokens_in, config, chosen)
+    where = dispatch(_experts_chosen(routing, len(x), config), config.pools * config.num_experts)
+    y_RH, experts = experts_forward(sub_in.values, *_pooled(weights, config), where, config)
+    y, merged, merged_in, shared = _leave(weights, x, tokens_in, y_RH, routing, where, config)
+    return y, Cache(
+        config, x, sub, routing, where, experts, y_RH, merged, shared, weights, tokens_in, sub_in, merged_in
+    )
+
+
+def layer_backward(dy: Array, cache: Cache, dlogits: Array | None = None) -> tuple[Array, dict[str, Array]]:
+    """`backward` of arrays that need no check."""
+    config, weights = cache.config, cache.weights
+    dmerged, dx, dshared = _leave_backward(weights, dy, cache)
+    dx_RH, dgates, dw_in, dw_out = experts_backward(
+        dmerged.reshape(-1, config.d_sub_token),
+        cache.routing.gates if cache.routing else None,
+        cache.sub_in.values,
+        cache.y_RH,
+        *_pooled(weights, config),
+        cache.where,
+        cache.experts,
+    )
+    dsub, dlogits = _enter_backward(weights, dx, dx_RH, dgates, dlogits, cache)
+    grads = weight_gradients(_weights(dy, dsub, dlogits, dshared, cache), config.shapes(), dy.dtype)
+    grads |= {name: d.sum(axis=0) for name, d in (("head_bias", dsub), ("merge_bias", dy)) if name in weights}
+    return dx, grads | {"w_in": dw_in.reshape(weights["w_in"].shape), "w_out": dw_out.reshape(weights["w_out"].shape)}
+
+
 def _enter(
-    params: Params, x: Array, config: MoEConfig, chosen: NDArray[np.intp] | None
-) -> tuple[Array, Routing | None]:
-    """Head layer and router: sub [T, L] and the routing of its sub-tokens."""
+    params: Params, x: Array, tokens_in: Operand, config: MoEConfig, chosen: NDArray[np.intp] | None
+) -> tuple[Array, Operand, Routing | None]:
+    """Head layer and router: sub [T, L], the same as it enters the experts, and the routing of its sub-tokens."""
     T, N, E, k = len(x), len(x) * config.heads, config.num_experts, config.top_k
     sub = empty((T, config.d_latent), x.dtype) if config.head_layer else x
+    sub_NH = sub.reshape(-1, config.d_sub_token)
+    sub_in = Operand.of(sub_NH, config.bitnet)
     routing = Routing.empty(N, E, k, x.dtype) if config.routed else None
 
     def work(tokens: slice) -> None:
+        rows, seen = _sub_tokens(tokens, config), operand_forward(x[tokens], tokens_in[tokens])
         if config.head_layer:
-            product("head", "forward", x[tokens], params["head"], out=sub[tokens])
+            product("head", "forward", seen, params["head"], out=sub[tokens])
             if config.projection_bias:
                 sub[tokens] += params["head_bias"]
+        operand_forward(sub_NH[rows], sub_in[rows])
         if routing is not None:
-            rows = _sub_tokens(tokens, config)
             logits = empty((rows.stop - rows.start, E), x.dtype)
             for seen, router, its in _routers(params["router"], x[tokens], sub[tokens], logits, config):
                 product("router", "forward", seen, router, out=its)
             routing[rows] = route_forward(logits, k, config.renormalize, None if chosen is None else chosen[rows])
 
     for_each(_blocks(T), work)
-    return sub, routing
+    return sub, sub_in, routing
 
 
 def _enter_backward(
@@ -153,7 +180,7 @@ def _enter_backward(
     def work(tokens: slice) -> None:
         rows = _sub_tokens(tokens, config)
         place = cache.where.place[rows]
-        dsub[tokens] = combined(dx_RH, place).reshape(-1, config.d_latent)
+        dsub[tokens] = operand_backward(combined(dx_RH, place), cache.sub_in[rows]).reshape(-1, config.d_latent)
         if routing is not None and dlogits is not None and dgates is not None:
             dlogits[rows] = route_backward(dgates[place], routing[rows])
             if extra is not None:
@@ -161,7 +188,9 @@ def _enter_backward(
             for dseen, router, its in _routers(params["router"], dx[tokens], dsub[tokens], dlogits[rows], config):
                 dseen += product("router", "backward", its, router.T)
         if config.head_layer:
-            dx[tokens] += product("head", "backward", dsub[tokens], params["head"].T)
+            dx[tokens] += operand_backward(
+                product("head", "backward", dsub[tokens], params["head"].T), cache.tokens_in[tokens]
+            )
         else:
             dx[tokens] += dsub[tokens]
 
@@ -170,13 +199,20 @@ def _enter_backward(
 
 
 def _leave(
-    params: Params, x: Array, y_RH: Array, routing: Routing | None, where: Dispatch, config: MoEConfig
-) -> tuple[Array, Array, list[FfnCache]]:
-    """Merge layer and shared experts: y [T, D], what merge saw [T, L], and the shared experts' caches."""
+    params: Params,
+    x: Array,
+    tokens_in: Operand,
+    y_RH: Array,
+    routing: Routing | None,
+    where: Dispatch,
+    config: MoEConfig,
+) -> tuple[Array, Array, Operand, list[FfnCache]]:
+    """Merge layer and shared experts: y [T, D], what merge saw [T, L], as it is and as it entered, and their caches."""
     T = len(x)
     merged = empty((T, config.d_latent), x.dtype)
     y = empty((T, config.d_model), x.dtype) if config.merge_layer else merged
-    shared = [FfnCache.empty(T, config.d_shared, config.gated, x.dtype) for _ in range(config.num_shared_experts)]
+    merged_in = Operand.of(merged, config.bitnet and config.merge_layer)
+    shared = [FfnCache.empty(T, config.d_shared, config) for _ in range(config.num_shared_experts)]
     if shared and y is merged:
         y = empty_like(merged)
 
@@ -185,17 +221,18 @@ def _leave(
         gates = None if routing is None else routing.gates[rows]
         merged[tokens] = combined(y_RH, where.place[rows], gates).reshape(-1, config.d_latent)
         if config.merge_layer:
-            product("merge", "forward", merged[tokens], params["merge"], out=y[tokens])
+            seen = operand_forward(merged[tokens], merged_in[tokens])
+            product("merge", "forward", seen, params["merge"], out=y[tokens])
             if config.projection_bias:
                 y[tokens] += params["merge_bias"]
         elif y is not merged:
             y[tokens] = merged[tokens]
         for expert, cache in enumerate(shared):
             weights = params["shared_in"][expert], params["shared_out"][expert]
-            y[tokens] += ffn_forward("shared", x[tokens], *weights, config, cache[tokens])
+            y[tokens] += ffn_forward("shared", tokens_in.values[tokens], *weights, config, cache[tokens])
 
     for_each(_blocks(T), work)
-    return y, merged, shared
+    return y, merged, merged_in, shared
 
 
 def _leave_backward(params: Params, dy: Array, cache: Cache) -> tuple[Array, Array, list[Array]]:
@@ -208,10 +245,13 @@ def _leave_backward(params: Params, dy: Array, cache: Cache) -> tuple[Array, Arr
     def work(tokens: slice) -> None:
         if config.merge_layer:
             product("merge", "backward", dy[tokens], params["merge"].T, out=dmerged[tokens])
+            operand_backward(dmerged[tokens], cache.merged_in[tokens])
         for expert, (shared, dpre) in enumerate(zip(cache.shared, dshared, strict=True)):
             dhidden = product("shared", "backward", dy[tokens], params["shared_out"][expert].T)
+            operand_backward(dhidden, shared[tokens].hidden_in)
             hidden_backward(dhidden, shared[tokens].slopes, dpre[tokens])
-            dx[tokens] += product("shared", "backward", dpre[tokens], params["shared_in"][expert].T)
+            dseen = product("shared", "backward", dpre[tokens], params["shared_in"][expert].T)
+            dx[tokens] += operand_backward(dseen, cache.tokens_in[tokens])
 
     for_each(_blocks(len(dy)), work)
     return dmerged, dx, dshared
@@ -221,16 +261,16 @@ def _weights(dy: Array, dsub: Array, dlogits: Array | None, dshared: list[Array]
     """Input and output gradient of each weight that is not a routed expert's."""
     config, jobs = cache.config, []
     if config.head_layer:
-        jobs.append(WeightGradient("head", "head", (), cache.x, dsub))
+        jobs.append(WeightGradient("head", "head", (), cache.tokens_in.values, dsub))
     if dlogits is not None:
         pool = [(head,) for head in range(config.heads)] if config.expert_pool == "per_head" else [()]
         seen = _seen(cache.x, cache.sub, dlogits, config)
         jobs += [WeightGradient("router", "router", at, a, b) for at, (a, b) in zip(pool, seen, strict=True)]
     if config.merge_layer:
-        jobs.append(WeightGradient("merge", "merge", (), cache.merged, dy))
+        jobs.append(WeightGradient("merge", "merge", (), cache.merged_in.values, dy))
     for expert, (shared, dpre) in enumerate(zip(cache.shared, dshared, strict=True)):
-        jobs.append(WeightGradient("shared", "shared_in", (expert,), cache.x, dpre))
-        jobs.append(WeightGradient("shared", "shared_out", (expert,), shared.hidden, dy))
+        jobs.append(WeightGradient("shared", "shared_in", (expert,), cache.tokens_in.values, dpre))
+        jobs.append(WeightGradient("shared", "shared_out", (expert,), shared.hidden_in.values, dy))
     return jobs
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from math import prod
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -58,7 +59,8 @@ def tally() -> Iterator[Tally]:
 
 
 def product(op: str, half: Half, a: Array, b: Array, out: Array | None = None) -> Array:
-    """a [m, k] times b [k, n], into `out` [m, n] where given."""
+    """a [m, k] times b [k, n], into `out` [m, n] where given; or each a of a stack times its b."""
     for counted in _active.get():
-        counted.rows.append(Executed(op, half, a.shape[0], b.shape[1], a.shape[1]))
+        executed = Executed(op, half, a.shape[-2], b.shape[-1], a.shape[-1])
+        counted.rows.extend([executed] * prod(a.shape[:-2]))
     return np.matmul(a, b, out=out)

@@ -66,6 +66,15 @@ def for_each(tasks: Sequence[Task], work: Callable[[Task], object]) -> None:
         raise failure
 
 
+BLOCK = 256
+"""Rows that one task takes where nothing speaks for another number."""
+
+
+def blocks(rows: int) -> list[slice]:
+    """The rows of each task."""
+    return [slice(start, min(start + BLOCK, rows)) for start in range(0, rows, BLOCK)]
+
+
 _buffers = local()
 
 

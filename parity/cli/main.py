@@ -17,6 +17,7 @@ COMMANDS = {
     "check": "Check a certificate, whoever wrote it.",
     "compare": "Put designs side by side, with what equal FLOPs hide; the first is the baseline.",
     "cost": "Show what a design, model or checkpoint costs, op by op.",
+    "experiment": "Train the paper's variants in small, and report what came out.",
     "explain": "Derive the matching design, in symbols and then in numbers.",
     "export": "Write a design for transformers, Megatron-LM, OLMo-core or PyTorch.",
     "models": "List the built-in designs and models.",
