@@ -19,6 +19,7 @@ from reference import MoEConfig, Tally, backward, forward, init, tally
 from reference.gradcheck import Evaluated, gradient_errors
 from reference.memory import bytes_needed, release
 from reference.tally import Array
+from reference.threads import threads
 
 GRADIENT_TOLERANCE = 1e-6
 """The largest relative error of a directional derivative, in float64, that verifies."""
@@ -80,7 +81,7 @@ def execute(layer: MoELayer, tokens: int, seed: int = 0) -> Execution:
     config, rng = _config(layer, "float32"), np.random.default_rng(seed)
     params, x = init(config, rng), rng.standard_normal((tokens, layer.d_model), np.float32)
     try:
-        with tally() as counted:
+        with tally() as counted, threads(1):  # each thread keeps memory of its own
             _, cache = forward(params, x, config)
             backward(params, x, cache, config)
         return Execution(*_counts(layer, tokens, counted, params))

@@ -13,7 +13,7 @@ from parity.design import MoELayer, shown
 from parity.errors import InputError
 from parity.text import integer
 
-MOST_BYTES = 360_000_000
+MOST_BYTES = 340_000_000
 MOST_FLOPS = 4_000_000_000
 """Forward, of the whole batch."""
 MOST_EXPERTS = 8192
