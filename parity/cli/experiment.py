@@ -84,7 +84,7 @@ def run(
     if slurm_options and not slurm:
         raise click.UsageError("--slurm-option without --slurm: accepted are both")
     plan = planned(suite, scale, steps, seeds, checkpoint_every)
-    with _interruptible(), Display(plan) as display:
+    with _interruptible(slurm), Display(plan) as display:
         run_experiment(
             plan,
             out,
@@ -98,7 +98,7 @@ def run(
 
 
 @contextmanager
-def _interruptible() -> Iterator[None]:
+def _interruptible(slurm: bool) -> Iterator[None]:
     """Ctrl-C and SIGTERM end what is inside after it has tidied up, and are said."""
 
     def terminated(_signal: int, _frame: FrameType | None) -> None:
@@ -108,7 +108,8 @@ def _interruptible() -> Iterator[None]:
     try:
         yield
     except (KeyboardInterrupt, _Terminated) as stopped:
-        click.echo("stopped with checkpoints: the same command goes on", err=True)
+        left = "jobs in the queue go on by themselves" if slurm else "stopped with checkpoints"
+        click.echo(f"{left}: the same command goes on", err=True)
         sys.exit(TERMINATED if isinstance(stopped, _Terminated) else INTERRUPTED)
     finally:
         signal.signal(signal.SIGTERM, before)

@@ -28,6 +28,8 @@ def learning_curves(results: Results) -> "Figure":
         from matplotlib.figure import Figure
     except ImportError:
         raise InputError("a chart needs matplotlib, which is absent: pip install 'moe-parity[app]' adds it") from None
+    from matplotlib.ticker import MaxNLocator
+
     plan = results.plan
     columns = min(2, 1 + len(results.sets))
     rows = -(-(1 + len(results.sets)) // columns)
@@ -40,12 +42,13 @@ def learning_curves(results: Results) -> "Figure":
         panel.grid(color="0.9", linewidth=0.6)
         panel.set_axisbelow(True)
         panel.set_xlabel("step")
+        panel.xaxis.set_major_locator(MaxNLocator(integer=True))
     for panel in panels[1 + len(results.sets) :]:
         panel.remove()
     handles, labels = panels[0].get_legend_handles_labels()
     drawn.legend(handles, labels, loc="outside right upper", fontsize=8, frameon=False)
-    seeds = f"{plan.seeds} seeds" if plan.seeds > 1 else "one seed"
-    drawn.suptitle(f"{plan.suite.name} at scale {plan.scale.name}, {seeds}: means and ranges", x=0.01, ha="left")
+    seeds = f"means and ranges of {plan.seeds} seeds" if plan.seeds > 1 else "one seed"
+    drawn.suptitle(f"{plan.suite.name} at scale {plan.scale.name}, {seeds}", x=0.01, ha="left")
     return drawn
 
 
@@ -73,6 +76,8 @@ def _draw_set(axes: "Axes", results: Results, name: str) -> None:
         curves = np.exp(np.array([[losses[name] for _, losses in curve[:length]] for curve in found]))
         _draw(axes, number, steps, curves, variant.name, marker=True)
     axes.set_yscale("log")
+    for set_formatter in (axes.yaxis.set_major_formatter, axes.yaxis.set_minor_formatter):
+        set_formatter("{x:g}")
 
 
 def _draw(axes: "Axes", number: int, steps: NDArray[Any], curves: Losses, label: str, *, marker: bool) -> None:

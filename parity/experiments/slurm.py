@@ -131,7 +131,7 @@ def _reached(run: Run) -> tuple[int, float]:
     try:
         with open(path, "rb") as file:
             file.seek(max(0, path.stat().st_size - 4096))
-            last = json.loads(file.read().splitlines(keepends=True)[-2])
+            last = json.loads(file.read().rpartition(b"\n")[0].splitlines()[-1])
         return int(last["step"]), float(last["loss"])
     except (OSError, ValueError, IndexError, KeyError):
         return 0, float("nan")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from parity.design import shown
 from parity.errors import InputError
-from parity.experiments.batches import Batches, windows
+from parity.experiments.batches import Batches, Windows, windows
 from parity.experiments.checkpoint import load_checkpoint, save_checkpoint
 from parity.experiments.corpus import PARTS, Corpus
 from parity.experiments.evaluate import CURVE_TOKENS, FINAL_TOKENS, losses, mean, points
@@ -20,7 +20,7 @@ from parity.experiments.plan import Plan
 from parity.experiments.storage import Log, append_event, locked, write_durably, writing
 
 if TYPE_CHECKING:
-    from reference.train import TrainConfig, Trainer
+    from reference.train import StepRecord, TrainConfig, Trainer
 
 WARM_UP = 10
 """The learning rate rises over one step in so many, at most `MOST_WARM_UP`."""
@@ -90,12 +90,8 @@ def _train(run: Run, progress: Progress, stopping: Callable[[], bool]) -> bool:
     batches = Batches(training, plan.scale.context, plan.scale.sequences, run.seed)
     with closing(steps), closing(evaluations):
         while step < plan.steps:
-            record = trainer.step(batches.batch(step))
             step += 1
-            if not math.isfinite(record.loss):
-                raise InputError(
-                    f"{run.name} diverged: the loss of step {step} is {record.loss}; accepted are finite ones"
-                )
+            record = _stepped(run, trainer, batches.batch(step - 1), step)
             steps.append({"step": step, "loss": float(record.loss), **_details(record)})
             progress(step, float(record.loss))
             if step in points(plan.steps):
@@ -126,6 +122,23 @@ def _begun(run: Run) -> "tuple[Trainer, int]":
         return new, 0
     step, state = load_checkpoint(path, {name: (array.shape, array.dtype) for name, array in new.state().items()})
     return Trainer.restored(config, how, dict(state)), step
+
+
+def _stepped(run: Run, trainer: "Trainer", tokens: Windows, step: int) -> "StepRecord":
+    """One step.
+
+    Raises:
+        InputError: training diverged.
+    """
+    from reference import EngineError
+
+    try:
+        record = trainer.step(tokens)
+    except EngineError as error:  # numbers grew until they were none
+        raise InputError(f"{run.name} cannot go on at step {step}: {error}") from None
+    if not math.isfinite(record.loss):
+        raise InputError(f"{run.name} diverged: the loss of step {step} is {record.loss}; accepted are finite ones")
+    return record
 
 
 def _evaluated(run: Run, trainer: "Trainer", most_tokens: int) -> dict[str, list[float]]:

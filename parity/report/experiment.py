@@ -5,6 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 from parity.experiments.claims import Judged, claims_of, contrasted, judge
+from parity.experiments.evaluate import FINAL_TOKENS
 from parity.experiments.model import cost_of_variant
 from parity.experiments.results import Results
 from parity.experiments.statistics import Difference, perplexity
@@ -238,7 +239,10 @@ def _notes(results: Results, table: PaperTable) -> Iterator[str]:
             f"{counted(of['documents'], 'document')} and {counted(of['tokens'], 'token')}"
             for of in (each["training"], each["validation"])
         ]
-        yield f"{each['name']}: {words[0]} for training, {words[1]} for validation."
+        yield (
+            f"{each['name']}: {words[0]} for training, {words[1]} for validation, of which up to "
+            f"{integer(FINAL_TOKENS)} are evaluated."
+        )
     yield _about_intervals(results)
     if plan.suite.name == "table4":
         yield "The paper does not print the design of its MH-MoE row; this one has the costs of SMoE in both groups."

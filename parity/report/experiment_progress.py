@@ -61,7 +61,7 @@ class Display:
 
     def step(self, run: "Run", step: int, loss: float) -> None:
         """Show that a run has done a step."""
-        if not step:
+        if not step or self._steps.get(run.name) == step:
             return
         self._begun.setdefault(run.name, step)
         self._steps[run.name] = step

@@ -1,11 +1,14 @@
 """Calls of layers of the whole family, small enough to be made hundreds of times, and comparisons of what they give."""
 
-from collections.abc import Callable, Mapping
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -152,3 +155,19 @@ def hidden_signs(params: Mapping[str, Array], x: Array, config: MoEConfig) -> li
     if config.num_shared_experts:
         signs.append(np.einsum("tD,sDF->tsF", x, params["shared_in"][..., : config.d_shared]) > 0)
     return signs
+
+
+@contextmanager
+def small_pieces() -> Iterator[None]:
+    """Few tokens make several blocks, few rows of an expert several pieces, and threads take turns often."""
+    interval = sys.getswitchinterval()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("reference.moe.BLOCK", 5)
+        patch.setattr("reference.experts.MOST_ROWS", 3)
+        patch.setattr("reference.weights.LEAST_ROWS", 4)
+        patch.setattr("reference.threads.BLOCK", 6)
+        sys.setswitchinterval(1e-6)
+        try:
+            yield
+        finally:
+            sys.setswitchinterval(interval)

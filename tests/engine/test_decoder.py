@@ -16,7 +16,7 @@ from reference.decoder_config import DecoderConfig
 from reference.gradcheck import Evaluated, gradient_errors
 from reference.threads import threads
 from tests.engine.decoders import DECODERS, batch, decoder, params_of
-from tests.engine.strategies import SEEDS, assert_all_close
+from tests.engine.strategies import SEEDS, assert_all_close, small_pieces
 
 NAMES = st.sampled_from(DECODERS)
 BITNET = st.booleans()
@@ -70,20 +70,35 @@ def test_flops_are_those_of_the_configuration(name: str, bitnet: bool) -> None:
     assert evaluated.flops() == evaluated.flops(half="forward") == counted.flops(half="forward")
 
 
+@settings(max_examples=50)
 @given(NAMES, BITNET, st.integers(1, 3))
 def test_bits_of_losses_and_gradients_do_not_depend_on_the_number_of_threads(
     name: str, bitnet: bool, number: int
 ) -> None:
     config = decoder(name, bitnet=bitnet, dtype="float32")
     params, tokens = params_of(config), batch(config, 0)
-    with threads(number + 1):
-        many = loss_and_gradients(params, tokens, config)
-    with threads(1):
-        one = loss_and_gradients(params, tokens, config)
+    with small_pieces():
+        with threads(number + 1):
+            many = loss_and_gradients(params, tokens, config)
+        with threads(1):
+            one = loss_and_gradients(params, tokens, config)
     assert (many.loss, many.cross_entropy, many.balance) == (one.loss, one.cross_entropy, one.balance)
     assert all(np.array_equal(grad, one.grads[name]) for name, grad in many.grads.items())
 
 
+@settings(max_examples=40)
+@given(NAMES)
+def test_blocks_and_pieces_give_what_the_whole_gives(name: str) -> None:
+    config = decoder(name)
+    params, tokens = params_of(config), batch(config, 0)
+    whole = loss_and_gradients(params, tokens, config)
+    with small_pieces(), threads(3):
+        parts = loss_and_gradients(params, tokens, config)
+    assert parts.loss == pytest.approx(whole.loss, rel=1e-12)
+    assert_all_close(parts.grads, whole.grads, 1e-11)
+
+
+@settings(max_examples=50)
 @given(NAMES, BITNET, st.integers(1, 4), st.data())
 def test_likelihoods_of_a_sequence_have_the_same_bits_in_any_batch_and_with_any_number_of_threads(
     name: str, bitnet: bool, number: int, data: st.DataObject

@@ -1,6 +1,5 @@
 """Threads change neither bits nor settings, and layers that run at once do not disturb each other."""
 
-import sys
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -16,7 +15,7 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 from reference import EngineError, MoEConfig, backward, forward, init
 from reference.threads import threads
-from tests.engine.strategies import Array, Call, assert_all_close, calls
+from tests.engine.strategies import Array, Call, assert_all_close, calls, small_pieces
 
 NUMBERS = (1, 2, 3, 5)
 MANY = calls(tokens=st.integers(2, 40))
@@ -25,21 +24,6 @@ CONFIG = MoEConfig(d_model=4, num_experts=2, top_k=1, d_expert=3, dtype="float64
 
 def bits(results: Mapping[str, Array]) -> dict[str, bytes]:
     return {name: array.tobytes() for name, array in results.items()}
-
-
-@contextmanager
-def small_pieces() -> Iterator[None]:
-    """Few tokens make several blocks, few rows of an expert several pieces, and threads take turns often."""
-    interval = sys.getswitchinterval()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("reference.moe.BLOCK", 5)
-        patch.setattr("reference.experts.MOST_ROWS", 3)
-        patch.setattr("reference.weights.LEAST_ROWS", 4)
-        sys.setswitchinterval(1e-6)
-        try:
-            yield
-        finally:
-            sys.setswitchinterval(interval)
 
 
 def blas_threads() -> dict[str, int]:

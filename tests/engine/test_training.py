@@ -17,7 +17,7 @@ from reference.optim import CHUNK, AdamW, Schedule, global_norm
 from reference.threads import threads
 from reference.train import TrainConfig, Trainer
 from tests.engine.decoders import DECODERS, batch, decoder, params_of, text
-from tests.engine.strategies import SEEDS
+from tests.engine.strategies import SEEDS, small_pieces
 
 TRAIN = TrainConfig(steps=20, warmup=3, peak_learning_rate=3e-3)
 SIZES = st.sampled_from(((1,), (3, 2), (CHUNK + 3, 1), (2, 20, CHUNK)))
@@ -50,7 +50,7 @@ def test_bits_of_a_run_do_not_depend_on_the_number_of_threads(name: str, bitnet:
     states = []
     for each in (1, number):
         trainer = Trainer(config, TRAIN, params_of(config))
-        with threads(each):
+        with small_pieces(), threads(each):
             records = [trainer.step(batch(config, step)) for step in range(3)]
         states.append((records, bits(trainer.state())))
     assert states[0] == states[1]
@@ -68,6 +68,7 @@ def test_a_small_text_is_learnt_by_heart(name: str, bitnet: bool) -> None:
     assert records[-1].cross_entropy < 0.02
 
 
+@settings(max_examples=30)
 @given(SIZES, SEEDS, st.floats(1e-4, 1e-1), st.floats(1e-3, 1e3))
 def test_the_first_step_goes_against_the_sign_of_each_gradient_and_only_matrices_decay(
     shape: tuple[int, ...], seed: int, rate: float, scale: float
@@ -81,6 +82,7 @@ def test_the_first_step_goes_against_the_sign_of_each_gradient_and_only_matrices
     np.testing.assert_allclose(params["w"], decayed - rate * np.sign(gradient), rtol=1e-7, atol=1e-9)
 
 
+@settings(max_examples=30)
 @given(SIZES, SEEDS, st.integers(1, 4))
 def test_the_norm_is_that_of_all_gradients_together(shape: tuple[int, ...], seed: int, number: int) -> None:
     rng = np.random.default_rng(seed)
