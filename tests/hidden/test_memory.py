@@ -22,9 +22,9 @@ BFLOAT16 = PRECISIONS["bfloat16"]
 
 
 def arrays(thing: Any, seen: dict[int, Any]) -> dict[int, Any]:
-    """The different arrays in a nest of lists and dataclasses, but for the list of idle experts."""
+    """The arrays in a nest of lists and dataclasses, each memory once, but for the list of idle experts."""
     if isinstance(thing, np.ndarray):
-        seen[id(thing)] = thing
+        seen[thing.ctypes.data] = thing  # views of one memory are one
     elif isinstance(thing, list):
         for item in thing:
             arrays(item, seen)
