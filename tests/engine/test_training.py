@@ -109,7 +109,7 @@ def _first_step(config: Any, params: Any, tokens: Any, clip: float) -> tuple[Any
     return trainer.step(tokens), trainer.state()
 
 
-@given(st.integers(1, 300), st.integers(0, 200), st.floats(1e-6, 1), st.floats(0, 1))
+@given(st.integers(1, 300), st.integers(0, 200), st.floats(1e-6, 1), st.just(0.0) | st.floats(1e-6, 1))
 def test_the_learning_rate_rises_linearly_to_its_peak_and_falls_to_its_last_fraction(
     steps: int, warmup: int, peak: float, fraction: float
 ) -> None:
