@@ -25,6 +25,7 @@ from reference.config import MoEConfig
 from reference.experts import Dispatch, combined, dispatch, experts_backward, experts_forward
 from reference.ffn import FfnCache, ffn_forward
 from reference.memory import empty, empty_like
+from reference.pools import experts_chosen, pooled, routers, seen_by_routers, sub_tokens
 from reference.router import Routing, route_backward, route_forward
 from reference.tally import Array, product
 from reference.threads import for_each, single_threaded_blas
@@ -115,8 +116,8 @@ def layer_forward(
     """`forward` of arrays that need no check, with weights as they are multiplied."""
     tokens_in = Operand.of(x, config.bitnet and (config.head_layer or config.num_shared_experts > 0))
     sub, sub_in, routing = _enter(weights, x, tokens_in, config, chosen)
-    where = dispatch(_experts_chosen(routing, len(x), config), config.pools * config.num_experts)
-    y_RH, experts = experts_forward(sub_in.values, *_pooled(weights, config), where, config)
+    where = dispatch(experts_chosen(routing, len(x), config), config.pools * config.num_experts)
+    y_RH, experts = experts_forward(sub_in.values, *pooled(weights, config), where, config)
     y, merged, merged_in, shared = _leave(weights, x, tokens_in, y_RH, routing, where, config)
     return y, Cache(
         config, x, sub, routing, where, experts, y_RH, merged, shared, weights, tokens_in, sub_in, merged_in
@@ -132,7 +133,7 @@ def layer_backward(dy: Array, cache: Cache, dlogits: Array | None = None) -> tup
         cache.routing.gates if cache.routing else None,
         cache.sub_in.values,
         cache.y_RH,
-        *_pooled(weights, config),
+        *pooled(weights, config),
         cache.where,
         cache.experts,
     )
@@ -153,7 +154,7 @@ def _enter(
     routing = Routing.empty(N, E, k, x.dtype) if config.routed else None
 
     def work(tokens: slice) -> None:
-        rows, seen = _sub_tokens(tokens, config), operand_forward(x[tokens], tokens_in[tokens])
+        rows, seen = sub_tokens(tokens, config), operand_forward(x[tokens], tokens_in[tokens])
         if config.head_layer:
             product("head", "forward", seen, params["head"], out=sub[tokens])
             if config.projection_bias:
@@ -161,7 +162,7 @@ def _enter(
         operand_forward(sub_NH[rows], sub_in[rows])
         if routing is not None:
             logits = empty((rows.stop - rows.start, E), x.dtype)
-            for seen, router, its in _routers(params["router"], x[tokens], sub[tokens], logits, config):
+            for seen, router, its in routers(params["router"], x[tokens], sub[tokens], logits, config):
                 product("router", "forward", seen, router, out=its)
             routing[rows] = route_forward(logits, k, config.renormalize, None if chosen is None else chosen[rows])
 
@@ -178,14 +179,14 @@ def _enter_backward(
     dlogits = None if routing is None else empty_like(routing.probabilities)
 
     def work(tokens: slice) -> None:
-        rows = _sub_tokens(tokens, config)
+        rows = sub_tokens(tokens, config)
         place = cache.where.place[rows]
         dsub[tokens] = operand_backward(combined(dx_RH, place), cache.sub_in[rows]).reshape(-1, config.d_latent)
         if routing is not None and dlogits is not None and dgates is not None:
             dlogits[rows] = route_backward(dgates[place], routing[rows])
             if extra is not None:
                 dlogits[rows] += extra[rows]
-            for dseen, router, its in _routers(params["router"], dx[tokens], dsub[tokens], dlogits[rows], config):
+            for dseen, router, its in routers(params["router"], dx[tokens], dsub[tokens], dlogits[rows], config):
                 dseen += product("router", "backward", its, router.T)
         if config.head_layer:
             dx[tokens] += operand_backward(
@@ -217,7 +218,7 @@ def _leave(
         y = empty_like(merged)
 
     def work(tokens: slice) -> None:
-        rows = _sub_tokens(tokens, config)
+        rows = sub_tokens(tokens, config)
         gates = None if routing is None else routing.gates[rows]
         merged[tokens] = combined(y_RH, where.place[rows], gates).reshape(-1, config.d_latent)
         if config.merge_layer:
@@ -264,7 +265,7 @@ def _weights(dy: Array, dsub: Array, dlogits: Array | None, dshared: list[Array]
         jobs.append(WeightGradient("head", "head", (), cache.tokens_in.values, dsub))
     if dlogits is not None:
         pool = [(head,) for head in range(config.heads)] if config.expert_pool == "per_head" else [()]
-        seen = _seen(cache.x, cache.sub, dlogits, config)
+        seen = seen_by_routers(cache.x, cache.sub, dlogits, config)
         jobs += [WeightGradient("router", "router", at, a, b) for at, (a, b) in zip(pool, seen, strict=True)]
     if config.merge_layer:
         jobs.append(WeightGradient("merge", "merge", (), cache.merged_in.values, dy))
@@ -274,39 +275,5 @@ def _weights(dy: Array, dsub: Array, dlogits: Array | None, dshared: list[Array]
     return jobs
 
 
-def _seen(x: Array, sub: Array, logits: Array, config: MoEConfig) -> list[tuple[Array, Array]]:
-    """What each router sees, and its rows of `logits`: views, so that they can be written to."""
-    H = config.d_sub_token
-    if config.router_input == "token":
-        return [(x, logits)]
-    if config.expert_pool == "shared":
-        return [(sub.reshape(-1, H), logits)]
-    return [(sub[:, head * H : (head + 1) * H], logits[head :: config.heads]) for head in range(config.heads)]
-
-
-def _routers(router: Array, x: Array, sub: Array, logits: Array, config: MoEConfig) -> list[tuple[Array, Array, Array]]:
-    """The same with each router's weights in the middle."""
-    weights = router if config.expert_pool == "per_head" else [router]
-    return [(seen, weight, its) for weight, (seen, its) in zip(weights, _seen(x, sub, logits, config), strict=True)]
-
-
-def _experts_chosen(routing: Routing | None, tokens: int, config: MoEConfig) -> NDArray[np.intp]:
-    """[N, k], numbering the experts of all pools one after another."""
-    N = tokens * config.heads
-    pool = np.arange(N)[:, None] % config.heads * config.num_experts if config.expert_pool == "per_head" else 0
-    chosen = np.zeros((N, 1), np.intp) if routing is None else routing.chosen
-    return chosen + pool
-
-
-def _pooled(params: Params, config: MoEConfig) -> tuple[Array, Array]:
-    """w_in [X, H, 2F] and w_out [X, F, H] of the experts of all pools."""
-    experts, w_in, w_out = config.pools * config.num_experts, params["w_in"], params["w_out"]
-    return w_in.reshape(experts, *w_in.shape[-2:]), w_out.reshape(experts, *w_out.shape[-2:])
-
-
 def _blocks(tokens: int) -> list[slice]:
     return [slice(start, min(start + BLOCK, tokens)) for start in range(0, tokens, BLOCK)]
-
-
-def _sub_tokens(tokens: slice, config: MoEConfig) -> slice:
-    return slice(tokens.start * config.heads, tokens.stop * config.heads)
