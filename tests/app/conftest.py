@@ -2,20 +2,12 @@
 
 import os
 import re
-import socket
-import subprocess
-import sys
-import threading
-import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cache, cached_property
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from multiprocessing import active_children
 from pathlib import Path
-from time import monotonic, sleep
 from typing import Any
 from unittest.mock import patch
 
@@ -34,14 +26,13 @@ from parity.ref import Found, reference_to
 from parity.report.compare import compare_report
 from parity.report.model import Report, for_people
 from parity.text import integer, percent
+from tests.app.server import PATIENCE, Served, noting, serving
 
 PAGES = ("solve", "explore", "compare", "verify", "paper")
 APP = Path(app.__file__).parent
 CONFIGS = {path.stem: path for path in sorted((Path(__file__).parents[1] / "data" / "models").glob("*.json"))}
 """Files config.json of released models."""
 MIXTRAL = CONFIGS["mistralai__Mixtral-8x7B-v0.1"]
-PATIENCE = 20.0
-"""Seconds after which something that did not happen is taken to have failed."""
 
 
 def opened(page: str, address: Mapping[str, str] | None = None) -> AppTest:
@@ -228,22 +219,6 @@ def check_the_address_restores(page: str, change: Change) -> None:
     assert control(again, change.control).value == change.value
 
 
-@dataclass(frozen=True)
-class Served:
-    """The app as `parity app` serves it."""
-
-    port: int
-    log: Path
-    """What the server printed."""
-    asked: list[str]
-    """What the server itself asked of other machines."""
-
-    @property
-    def url(self) -> str:
-        """The address of the first page."""
-        return f"http://127.0.0.1:{self.port}"
-
-
 @pytest.fixture(autouse=True, scope="session")
 def _as_served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Pages run as `parity app` runs them; looking for components of others would take longer than a page.
@@ -270,63 +245,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """The app, served until the tests end; a proxy stands between it and other machines and notes what it asks."""
     home = tmp_path_factory.mktemp("served")
     log = home / "log"
-    with _noting() as (proxy, asked):
+    with noting() as (proxy, asked):
         proxies = dict.fromkeys(("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"), proxy)
         with serving(log, {**proxies, "HOME": str(home), "no_proxy": "", "NO_PROXY": ""}) as (_, port):
             yield Served(port, log, asked)
-
-
-@contextmanager
-def serving(log: Path, environment: Mapping[str, str]) -> "Iterator[tuple[subprocess.Popen[bytes], int]]":
-    """A server of the app that is ready, which is ended at the end, and its port."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [sys.executable, "-m", "parity.cli", "app", "--port", str(port)]
-    with log.open("wb") as out:
-        process = subprocess.Popen(command, env=os.environ | environment, stdout=out, stderr=subprocess.STDOUT)
-        try:
-            _wait_until_ready(process, f"http://127.0.0.1:{port}/_stcore/health", log)
-            yield process, port
-        finally:
-            process.terminate()
-            process.wait(PATIENCE)
-
-
-@contextmanager
-def _noting() -> Iterator[tuple[str, list[str]]]:
-    """A proxy that passes nothing on: its address, and what was asked of it."""
-    asked: list[str] = []
-
-    class Proxy(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            asked.append(self.path)
-            self.send_error(403)
-
-        do_CONNECT = do_POST = do_GET
-
-        def log_message(self, *_: object) -> None:
-            """Say nothing."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Proxy)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}", asked
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
-
-
-def _wait_until_ready(process: "subprocess.Popen[bytes]", url: str, log: Path) -> None:
-    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    end = monotonic() + PATIENCE
-    while process.poll() is None and monotonic() < end:
-        try:
-            with direct.open(url, timeout=PATIENCE) as reply:
-                assert reply.read() == b"ok"
-                return
-        except OSError:
-            sleep(0.05)
-    raise AssertionError(f"the app is not served: {log.read_text()}")

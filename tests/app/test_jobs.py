@@ -9,7 +9,7 @@ from app.jobs import Job
 from parity import MoELayer
 from parity.builtin import BUILTIN
 from parity.verify import verify
-from tests.app.conftest import PATIENCE
+from tests.app.server import PATIENCE
 
 SMALL = MoELayer(d_model=12, heads=2, d_expert=5, num_experts=3, top_k=1)
 TOO_LARGE = MoELayer(d_model=2**40, d_expert=2**40, num_experts=384, top_k=8)

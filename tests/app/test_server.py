@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.app.conftest import PATIENCE, Served, serving
+from tests.app.server import PATIENCE, Served, serving
 from tests.conftest import Run
 
 OTHER_LOCAL_ADDRESSES = ((socket.AF_INET, "127.0.0.2"), (socket.AF_INET6, "::1"))

@@ -11,19 +11,8 @@ from parity import MoELayer
 from parity.builtin import BUILTIN
 from parity.report.verify import verify_report
 from parity.verify import factor_that_fits, scaled_down, verify
-from tests.app.conftest import (
-    PATIENCE,
-    answers,
-    button,
-    cells,
-    changed,
-    control,
-    labels,
-    link,
-    messages,
-    opened,
-    tables,
-)
+from tests.app.conftest import answers, button, cells, changed, control, labels, link, messages, opened, tables
+from tests.app.server import PATIENCE
 
 ROOM = 300 * 10**6
 SMALL = {

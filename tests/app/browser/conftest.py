@@ -10,7 +10,8 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 
-from tests.app.conftest import PAGES, PATIENCE, Served
+from tests.app.conftest import PAGES
+from tests.app.server import PATIENCE, Served
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Dialog, Locator, Page
