@@ -40,16 +40,34 @@ def test_a_dense_model_stands_for_its_feed_forward_block() -> None:
     assert resolve("meta-llama-3-8b") == MoELayer(d_model=4096, d_expert=14336, num_experts=1, top_k=1)
 
 
-@pytest.mark.parametrize("command", ["verify", "sweep", "explain", "compare"])
-def test_commands_of_layers_take_models(command: str, config: Path, run: Run) -> None:
-    words = {
-        "verify": ("verify", config, "--scale-down", "128", "--tokens", "8"),
-        "sweep": ("sweep", "--baseline", config, "--heads", "1,2", "--topk", "2", "--tolerance", "0.1"),
-        "explain": ("explain", "--baseline", config, "--heads", "2", "--topk", "2"),
-        "compare": ("compare", config, "mixtral-8x22b-v0.1"),
-    }[command]
-    done = run(*words)
-    assert done.exit_code == 0, done.output
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("verify", "REF", "--scale-down", "128", "--tokens", "8"),
+        ("sweep", "--baseline", "REF", "--heads", "1,2", "--topk", "2", "--tolerance", "0.1"),
+        ("explain", "--baseline", "REF", "--heads", "2", "--topk", "2"),
+        ("compare", "REF", "mixtral-8x22b-v0.1"),
+    ],
+    ids=lambda words: words[0],
+)
+def test_commands_of_layers_answer_for_a_model_as_for_its_layer(
+    words: tuple[str, ...], config: Path, answer: Answer
+) -> None:
+    def numbers(ref: str) -> Any:
+        return nameless(answer(*(ref if word == "REF" else word for word in words)))
+
+    assert numbers(str(config)) == numbers(reference_to(LAYER))
+
+
+def nameless(data: Any) -> Any:
+    """An answer less what is said in words: names, and the sentences with them."""
+    if isinstance(data, dict):
+        return {
+            key: nameless(value)
+            for key, value in data.items()
+            if key not in ("name", "summary") and not (key == "baseline" and isinstance(value, str))
+        }
+    return [nameless(value) for value in data] if isinstance(data, list) else data
 
 
 @pytest.mark.parametrize("change", [{"moa_layers": 3}, {"num_key_value_heads": 5}, {"vocab_size": None}])
