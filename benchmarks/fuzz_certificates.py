@@ -1,12 +1,11 @@
 """Damaged and hostile certificates: how many hold, do not or are refused, the slowest check, and the peak of memory."""
 
-import json
 import os
 from collections import Counter
 from random import Random
 from typing import Any
 
-from benchmarks.measure import arguments
+from benchmarks.measure import arguments, show_figures
 from parity.certificate import check_bytes
 from parity.errors import InputError
 from tests.certificates import EXAMPLES, damaged, example, signed
@@ -40,13 +39,8 @@ def main() -> None:
         "peak_seed": largest[1],
         "goals": {"crashed": 0, "slowest_seconds": GOAL_SECONDS, "peak_megabytes": GOAL_MEGABYTES},
     }
-    if given.json:
-        print(json.dumps(result, indent=2))
-        return
-    for name, value in result.items():
-        if name != "goals":
-            print(f"{name.replace('_', ' '):<22}{f'{value:.1f}' if isinstance(value, float) else value}")
-    print(f"goals: none crashed; {GOAL_SECONDS:g} s at most for one; {GOAL_MEGABYTES:g} MB at most for one")
+    goals = f"goals: none crashed; {GOAL_SECONDS:g} s at most for one; {GOAL_MEGABYTES:g} MB at most for one"
+    show_figures(result, goals, as_json=given.json)
 
 
 def hostile(certificate: dict[str, Any], random: Random) -> dict[str, Any]:

@@ -1,13 +1,12 @@
 """Damaged configs of released models: how many are counted and refused, the slowest, and the peak of memory."""
 
-import json
 import resource
 from collections import Counter
 from random import Random
 from time import perf_counter
 from typing import Any
 
-from benchmarks.measure import arguments
+from benchmarks.measure import arguments, show_figures
 from parity.design import shown
 from parity.errors import InputError
 from parity.models import cost_of_model, import_config
@@ -42,13 +41,8 @@ def main() -> None:
         "peak_megabytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
         "goals": {"crashed": 0, "slowest_milliseconds": GOAL_MILLISECONDS, "peak_megabytes": GOAL_MEGABYTES},
     }
-    if given.json:
-        print(json.dumps(result, indent=2))
-        return
-    for name, value in result.items():
-        if name != "goals":
-            print(f"{name.replace('_', ' '):<22}{f'{value:.1f}' if isinstance(value, float) else value}")
-    print(f"goals: none crashed; {GOAL_MILLISECONDS:g} ms at most for one; {GOAL_MEGABYTES:g} MB at most")
+    goals = f"goals: none crashed; {GOAL_MILLISECONDS:g} ms at most for one; {GOAL_MEGABYTES:g} MB at most"
+    show_figures(result, goals, as_json=given.json)
 
 
 def outcome_of(config: dict[str, Any]) -> str:

@@ -44,3 +44,14 @@ def show(result: Mapping[str, Any], rows: Sequence[tuple[str, float]], verdict: 
     for name, seconds in rows:
         print(f"{name:<{width}}  {seconds * 1000:8.1f} ms")
     print(verdict)
+
+
+def show_figures(result: Mapping[str, Any], verdict: str, *, as_json: bool) -> None:
+    """Print `result` as JSON, or else its figures one below the other, `goals` in the words of the verdict."""
+    if as_json:
+        print(json.dumps(result, indent=2))
+        return
+    for name, value in result.items():
+        if name != "goals":
+            print(f"{name.replace('_', ' '):<22}{f'{value:.1f}' if isinstance(value, float) else value}")
+    print(verdict)
