@@ -7,7 +7,7 @@ import click
 
 from parity.builtin import BUILTIN
 from parity.cli.options import Integer, Ref, convention_option, emit, moe_layer_option, output_options, show
-from parity.cli.problem import DEFAULT_BASELINE, constraint_options, with_constraints
+from parity.cli.problem import DEFAULT_BASELINE, constraint_options, prefer_option, with_constraints
 from parity.design import MoELayer
 from parity.errors import InputError
 from parity.ref import Found
@@ -22,13 +22,7 @@ from parity.text import flag
 @constraint_options
 @click.option("--num-experts", type=Integer(), help="As for solve: it was given, not solved for.")
 @click.option("--d-expert", type=Integer(), help="As for solve: it was given, not solved for.")
-@click.option(
-    "--prefer",
-    type=click.Choice(["flops", "balanced"]),
-    default="flops",
-    show_default=True,
-    help="Rank by the FLOPs error first, or by the larger of the two errors.",
-)
+@prefer_option
 @click.option("--tokens", type=Integer(), default=64, show_default=True, help="Tokens to execute it on.")
 @click.option(
     "--scale-down",

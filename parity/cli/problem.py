@@ -50,6 +50,16 @@ _CONSTRAINTS = [
 ]
 
 
+prefer_option = click.option(
+    "--prefer",
+    type=click.Choice(["flops", "balanced"]),
+    default="flops",
+    show_default=True,
+    help="Rank by the FLOPs error first, or by the larger of the two errors.",
+)
+"""The --prefer of commands that rank designs."""
+
+
 def _all_of(options: list[_Function]) -> Callable[[_Function], _Function]:
     def decorate(command: _Function) -> _Function:
         for option in reversed(options):

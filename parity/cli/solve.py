@@ -9,6 +9,7 @@ from parity.cli.options import Integer, convention_option, output_options, show
 from parity.cli.problem import (
     DEFAULT_BASELINE,
     constraint_options,
+    prefer_option,
     shape_options,
     switch_options,
     target_options,
@@ -35,13 +36,7 @@ PATTERN = ("dense_first", "moe_every", "d_dense")
 @click.option("--d-expert", type=Integer(), help="Fix d_expert and solve for the number of experts.")
 @switch_options
 @constraint_options
-@click.option(
-    "--prefer",
-    type=click.Choice(["flops", "balanced"]),
-    default="flops",
-    show_default=True,
-    help="Rank by the FLOPs error first, or by the larger of the two errors.",
-)
+@prefer_option
 @click.option("--limit", type=Integer(), default=10, show_default=True, help="The most results.")
 @click.option("--whole-model", is_flag=True, help="Match the totals of the baseline, a model, and not of one layer.")
 @click.option("--dense-first", type=Integer(0), help="With --whole-model: so many dense layers before the MoE layers.")

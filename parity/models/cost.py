@@ -1,6 +1,6 @@
 """What a whole model costs: the parts of its blocks and the ledger of its MoE layers, added up."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -72,12 +72,12 @@ class ModelCost:
 
 def cost_of_model(model: Model, sequence_length: int | None = None) -> ModelCost:
     """What a model costs. Attention's scores count only where a sequence length is given."""
-    flops: Counter[str] = Counter()
+    flops: dict[str, int | Fraction] = defaultdict(int)
     params: Counter[str] = Counter()
     active: Counter[str] = Counter()
     for placed in model.blocks:
         for row in rows_of_block(placed.block, sequence_length):
-            flops[row.op] += placed.times * row.flops_per_token  # type: ignore[assignment]  # a Fraction may be among them
+            flops[row.op] += placed.times * row.flops_per_token
             params[row.op] += placed.times * row.params
             active[row.op] += placed.times * row.active_params
     rows = tuple(Row(op, _whole(flops[op]), params[op], active[op]) for op in OPS if flops[op] or params[op])

@@ -1,7 +1,7 @@
 """What mixes tokens: attention in its kinds. Recurrent mixers are in `recurrent.py`."""
 
 from collections.abc import Callable
-from typing import Literal
+from typing import Literal, TypedDict, Unpack
 
 from parity.errors import InputError
 from parity.models.description import Attention, Block, Layers, Part, Placed, Sees, join, linear, vector, where
@@ -14,24 +14,30 @@ AS_MANY = None
 """For `kv_heads`: as many as heads where the config does not say."""
 
 
+class Kind(TypedDict, total=False):
+    """What attention has beside its four matrices, as `heads` takes it."""
+
+    bias: bool
+    output_bias: bool | None
+    qk_norm: QKNorm | None
+    gated: bool
+    more: tuple[Part, ...]
+    window: int | None
+    sees: Sees
+
+
 def attention(
     c: Config,
     *,
     kv_heads: int | None = REQUIRED,
     head_width: int | None = None,
     default_head_dim: int | None = None,
-    bias: bool = False,
-    output_bias: bool | None = None,
-    qk_norm: QKNorm | None = None,
-    gated: bool = False,
-    more: tuple[Part, ...] = (),
-    window: int | None = None,
-    sees: Sees = "before",
+    **kind: Unpack[Kind],
 ) -> Block:
     """Multi-head, grouped-query or multi-query attention as most configs describe it.
 
     `kv_heads` is the number of key-value heads where the config does not say. `head_width` overrides what the config
-    says of a head's width, `default_head_dim` holds where it does not.
+    says of a head's width, `default_head_dim` holds where it does not. The rest is as `heads` takes it.
 
     Raises:
         InputError: key-value heads do not divide the heads, or a head's width cannot be told.
@@ -41,19 +47,7 @@ def attention(
     d = head_width or head_dim(c, width, n, default_head_dim)
     if n % kv:
         raise c.wrong("num_key_value_heads", kv, f"divisors of the {n} heads")
-    return heads(
-        width,
-        n,
-        kv,
-        d,
-        bias=bias,
-        output_bias=output_bias,
-        qk_norm=qk_norm,
-        gated=gated,
-        more=more,
-        window=window,
-        sees=sees,
-    )
+    return heads(width, n, kv, d, **kind)
 
 
 def heads(
