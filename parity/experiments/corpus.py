@@ -178,6 +178,7 @@ def _digest(path: str) -> str:
     digest = hashlib.sha256()
     for file in files_of(path):
         with open_to_read(file, ACCEPTED) as opened:
-            content = hashlib.file_digest(opened, "sha256").hexdigest()  # type: ignore[arg-type]  # BinaryIO has readinto
+            # BinaryIO has the readinto that is asked for, though its stub does not say so.
+            content = hashlib.file_digest(opened, "sha256").hexdigest()  # type: ignore[arg-type]
         digest.update(f"{os.path.relpath(file, path)}\0{content}\0".encode("utf-8", "surrogateescape"))
     return digest.hexdigest()

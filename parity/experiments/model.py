@@ -1,6 +1,6 @@
 """The decoder of a variant: as parity counts it, and as the engine builds it."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from parity.experiments.scales import Scale
 from parity.experiments.suites import Variant
@@ -45,7 +45,7 @@ def built(scale: Scale, variant: Variant) -> "DecoderConfig":
     from reference import MoEConfig
     from reference.decoder_config import DecoderConfig
 
-    fields = variant.layer.to_dict()
+    fields: dict[str, Any] = variant.layer.to_dict()
     return DecoderConfig(
         vocabulary=scale.vocabulary,
         context=scale.context,
@@ -53,6 +53,6 @@ def built(scale: Scale, variant: Variant) -> "DecoderConfig":
         num_layers=scale.num_layers,
         attention_heads=scale.attention_heads,
         d_ffn=scale.d_ffn,
-        moe=None if variant.is_dense else MoEConfig(**fields, bitnet=variant.bitnet),  # type: ignore[arg-type]
+        moe=None if variant.is_dense else MoEConfig(**fields, bitnet=variant.bitnet),
         bitnet=variant.bitnet,
     )

@@ -7,7 +7,6 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -270,9 +269,10 @@ def _lines(files: Mapping[str, bytes], name: str) -> Iterator[dict[str, Any]]:
 
 
 def _loss(name: str, value: object) -> float:
-    if type(value) not in (int, float) or not isfinite(value) or not 0 <= value < LARGEST_LOSS:  # type: ignore[arg-type, operator]
+    """A loss that was measured, which is a float as the engine's losses are."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < LARGEST_LOSS:
         raise _wrong(name, f"has a loss of {shown(value)}", f"numbers from 0 to {LARGEST_LOSS:g}")
-    return float(value)  # type: ignore[arg-type]
+    return float(value)
 
 
 def _wrong(name: str, what: str, accepted: str) -> InputError:

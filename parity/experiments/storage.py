@@ -63,7 +63,7 @@ class Log:
         self.path = path
         end = self._end_of(step, expected)
         with writing(path):
-            self._file = open(path, "ab", buffering=0)  # noqa: SIM115 (closed by `close`)
+            self._file = open(path, "ab", buffering=0)  # noqa: SIM115  # `close` closes it
             self._file.truncate(end)
 
     def _end_of(self, step: int, expected: Iterable[int]) -> int:
@@ -130,7 +130,7 @@ def locked(path: Path, held: str, patience: float = 0.0) -> Iterator[None]:
         InputError: another process holds it, and did so for `patience` seconds; `held` says what that means.
     """
     with writing(path):
-        file = open(path, "wb")  # noqa: SIM115 (closed below)
+        file = open(path, "wb")  # noqa: SIM115  # the block below closes it
     with file:
         end = monotonic() + patience
         while True:
