@@ -13,6 +13,7 @@ no interval over seeds, only one over text.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,32 +49,39 @@ def difference(contrast: Mapping[str, int], losses: Mapping[str, Sequence[Losses
 
     The seeds of all variants are the same ones in the same order.
     """
-    rng = np.random.default_rng(0)
     per_window = np.array([losses[name] for name in contrast])  # [variants, seeds, windows]
     weights = np.array(list(contrast.values()), float)
     seeds = per_window.shape[1]
     per_seed = weights @ np.exp(per_window.mean(axis=2))
     mean = float(per_seed.mean())
-    over_text = _over_text(per_window, weights, rng) - mean
+    over_text = _over_text(per_window, weights) - mean
     interval = None
     if seeds > 1:
-        interval = _quantiles(mean, over_text + _over_seeds(per_seed, rng))
+        interval = _quantiles(mean, over_text + _over_seeds(per_seed))
     return Difference(mean, seeds, interval, _quantiles(mean, over_text))
 
 
-def _over_text(per_window: Losses, weights: Losses, rng: np.random.Generator) -> Losses:
+def _over_text(per_window: Losses, weights: Losses) -> Losses:
     """Means over seeds with other text."""
     starts = np.arange(0, per_window.shape[2], BLOCK)
     sums = np.add.reduceat(per_window, starts, axis=2)
     sizes = np.diff([*starts, per_window.shape[2]]).astype(float)
-    drawn = rng.multinomial(len(sizes), np.full(len(sizes), 1 / len(sizes)), size=DRAWS).astype(float)
-    mean_losses = (sums @ drawn.T) / (drawn @ sizes)  # [variants, seeds, draws]
+    drawn = _draws_of(len(sizes))
+    mean_losses = (sums @ drawn) / (sizes @ drawn)  # [variants, seeds, draws]
     means: Losses = np.einsum("v,vsd->d", weights, np.exp(mean_losses)) / per_window.shape[1]
     return means
 
 
-def _over_seeds(per_seed: Losses, rng: np.random.Generator) -> Losses:
+@lru_cache(8)
+def _draws_of(blocks: int) -> Losses:
+    """How often each block is drawn [blocks, draws], the same way for all runs."""
+    drawn = np.random.default_rng(0).multinomial(blocks, np.full(blocks, 1 / blocks), size=DRAWS)
+    return np.ascontiguousarray(drawn.T, float)
+
+
+def _over_seeds(per_seed: Losses) -> Losses:
     """Deviations of the mean with other seeds."""
+    rng = np.random.default_rng(1)
     n = len(per_seed)
     drawn = per_seed[rng.integers(n, size=(DRAWS, n))].mean(axis=1) - per_seed.mean()
     widened: Losses = drawn * np.sqrt(n / (n - 1)) / np.sqrt(rng.chisquare(n - 1, DRAWS) / (n - 1))
