@@ -170,12 +170,13 @@ def torch_actions(params: dict[str, Array], x: Array, dy: Array, config: MoEConf
 
 
 def nbytes(thing: Any) -> int:
-    """Bytes of the distinct arrays in a nest of lists, dictionaries and dataclasses."""
-    found: dict[int, Array] = {}
+    """Bytes of the memory behind the arrays in a nest of lists, dictionaries and dataclasses, each counted once."""
+    found: dict[int, int] = {}
 
     def visit(item: Any) -> None:
         if isinstance(item, np.ndarray):
-            found[id(item)] = item
+            at = item.ctypes.data  # views of one memory are one
+            found[at] = max(item.nbytes, found.get(at, 0))
         elif isinstance(item, dict):
             visit(list(item.values()))
         elif is_dataclass(item):
@@ -185,7 +186,7 @@ def nbytes(thing: Any) -> int:
                 visit(value)
 
     visit(thing)
-    return sum(array.nbytes for array in found.values())
+    return sum(found.values())
 
 
 def peak_bytes(action: Callable[[], object], params: dict[str, Array], x: Array) -> int:
