@@ -176,7 +176,9 @@ def _layer(values: Mapping[str, Any], where: str) -> MoELayer:
 def _from_path(path: str, moe_layer: bool) -> Found:
     if os.path.isdir(path) or path.endswith(CHECKPOINT_ENDINGS):
         folder = path if os.path.isdir(path) else os.path.dirname(path)
-        config = os.path.join(folder, "config.json")
+        config, design = (os.path.join(folder, name) for name in ("config.json", "design.json"))
+        if path == folder and os.path.lexists(design) and not os.path.lexists(config):  # as `parity export` leaves it
+            return replace(_from_path(design, moe_layer), name=path)
         held = path if path != folder or _has_tensors(folder) else None
         if held is None or os.path.lexists(config):
             return replace(

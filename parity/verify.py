@@ -198,10 +198,11 @@ def _check_fits(layer: MoELayer, tokens: int) -> None:
     if available is None or needed <= available:
         return
     fitting = next(_fitting(layer, tokens, available), None)
-    relief = "a smaller layer" if fitting is None else f"--scale-down {fitting}"
+    relief = ["fewer --tokens"] if bytes_needed(_config(layer), 1) <= available else []
+    relief.append("a smaller layer" if fitting is None else f"--scale-down {fitting}")
     raise InputError(
         f"{integer(cost(layer, 'matmul').params)} parameters and {integer(tokens)} tokens need {_gigabytes(needed)} in "
-        f"float64 and {_gigabytes(available)} are available: accepted are fewer --tokens or {relief}"
+        f"float64 and {_gigabytes(available)} are available: accepted are {' or '.join(relief)}"
     )
 
 

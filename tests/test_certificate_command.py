@@ -29,6 +29,14 @@ def test_a_certificate_is_canonical_json_in_a_file_that_checks(run: Run, answer:
     assert checked["recomputed"].items() <= certificate.items()
 
 
+def test_whoever_writes_a_certificate_reads_what_it_says_of_which_baseline(run: Run, tmp_path: Path) -> None:
+    done = run("certify", "paper-mh-moe-3", "--ep", 7, "--output", tmp_path / "certificate.json")
+    assert done.exit_code == 0
+    assert "held against the MoE layer paper-smoe" in done.stderr
+    assert "+3.125%" in done.stderr
+    assert "The design itself does not meet --ep" in done.stderr
+
+
 def test_a_certificate_that_does_not_hold_says_where_and_exits_one(run: Run, tmp_path: Path) -> None:
     file = tmp_path / "certificate.json"
     run("certify", *SMALL, "--output", file)
@@ -138,7 +146,9 @@ def test_a_layer_that_fits_at_no_scale_is_certified_without_an_execution(run: Ru
     assert "not executed" in checked.stdout
 
 
-@pytest.mark.parametrize("content", [None, b"", b"[]", b'{"a":1,"a":1}', b"\xff", b" " * 70_000])
+@pytest.mark.parametrize(
+    "content", [None, b"", b"[]", b"{}", b'{"d_model":768}', b'{"a":1,"a":1}', b"\xff", b" " * 70_000]
+)
 def test_a_file_that_is_no_certificate_is_wrong_input(run: Run, tmp_path: Path, content: bytes | None) -> None:
     file = tmp_path / "certificate.json"
     if content is not None:

@@ -1,5 +1,7 @@
 """A reference is a design, or refused: never anything in between."""
 
+from pathlib import Path
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -7,6 +9,7 @@ from parity import InputError, MoELayer
 from parity.builtin import BUILTIN
 from parity.design import FIELDS, LARGEST_INTEGER
 from parity.ref import resolve
+from tests.conftest import Run
 from tests.strategies import layers
 
 WORDS = st.sampled_from([*FIELDS, "width", "", "d_model "])
@@ -35,6 +38,12 @@ def test_any_text_is_a_design_or_refused(text: str) -> None:
         assert "accepted" in outcome.lower() or "required" in outcome
     else:
         assert all(value <= LARGEST_INTEGER for value in outcome.to_dict().values() if isinstance(value, int))
+
+
+def test_a_folder_that_an_export_wrote_is_its_design(run: Run, tmp_path: Path) -> None:
+    folder = tmp_path / "exported"
+    assert run("export", "paper-mh-moe-3", "--to", "torch", folder).exit_code == 0
+    assert resolve(str(folder)) == BUILTIN["paper-mh-moe-3"].design
 
 
 def test_every_built_in_name_is_a_design() -> None:

@@ -4,7 +4,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
 
 import parity.verify
 from parity import InputError, MoELayer, cost
@@ -65,6 +66,20 @@ def test_a_layer_too_large_is_refused_before_it_is_allocated(run: Run) -> None:
     assert "16,914,186,240 parameters" in result.stderr
     assert "--scale-down" in result.stderr
     assert peak < 1 << 24
+
+
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(layers(), st.integers(2, 500), st.integers(0, 10**7))
+def test_fewer_tokens_are_advised_only_where_they_would_fit(
+    monkeypatch: pytest.MonkeyPatch, layer: MoELayer, tokens: int, available: int
+) -> None:
+    monkeypatch.setattr(parity.verify, "_available_bytes", lambda: available)
+    fields: dict[str, Any] = {**layer.to_dict(), "dtype": "float64"}
+    needed = {number: bytes_needed(MoEConfig(**fields), number) for number in (1, tokens)}
+    assume(needed[tokens] > available)
+    with pytest.raises(InputError) as refused:
+        verify(layer, tokens=tokens)
+    assert ("fewer --tokens" in str(refused.value)) == (needed[1] <= available)
 
 
 def test_a_scale_that_does_not_divide_is_refused() -> None:

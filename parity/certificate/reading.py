@@ -36,6 +36,11 @@ def parse(data: bytes) -> dict[str, Any]:
     content = parse_json("the certificate", data)
     if type(content) is not dict:
         raise InputError(f"the certificate is {shown(content)}: accepted is what `parity certify` wrote, a JSON object")
+    if not {"baseline", "design", "costs", "digest"} & content.keys():
+        raise InputError(
+            f"the file is no certificate: accepted is what `parity certify` wrote, which has a baseline and a design, "
+            f"and this has {shown(', '.join(content)) or 'nothing'}"
+        )
     if _deeper(content, DEEPEST):
         raise InputError(f"the certificate is nested deeper than {DEEPEST}: accepted is what `parity certify` wrote")
     try:

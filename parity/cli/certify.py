@@ -74,6 +74,8 @@ def command(
     certificate = certify(claim, seed=seed, names=names)
     if form == "json":
         emit(canonical(certificate).decode("utf-8") + "\n", output)
+        if output is not None:  # what has been certified, for whoever does not read JSON
+            click.echo("\n".join(certificate_report(certificate).notes[:2]), err=True)
     else:
         show(certificate_report(certificate), form, output)
     executed = certificate["executed"]

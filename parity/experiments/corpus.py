@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from parity.design import shown
 from parity.errors import InputError
 from parity.experiments import default_text
-from parity.experiments.documents import ACCEPTED, documents, files_of, name_of
+from parity.experiments.documents import ACCEPTED, LEAST_CHARACTERS, documents, files_of, name_of
 from parity.files import open_to_read
 
 ONE_IN = 10
@@ -115,7 +115,8 @@ def corpus(sets: Sequence[TextSet], vocabulary: int, context: int, folder: Path)
                 raise InputError(
                     f"{shown(each['name'])} has {each[part]['documents']} documents of {each[part]['tokens']} tokens "
                     f"in its {part} part: accepted are texts with {2 * context} or more in each, one document in "
-                    f"{ONE_IN} being for validation"
+                    f"{ONE_IN} being for validation; a document is a line of JSON lines, a row of Parquet, or plain "
+                    f"text of {LEAST_CHARACTERS} characters or more up to a blank line"
                 )
     return made
 

@@ -36,7 +36,7 @@ def test_work_reports_how_far_it_is_and_gives_its_result() -> None:
 def test_a_refusal_is_reported_as_it_is_said() -> None:
     job = ended(Job(verify, TOO_LARGE, 64, 0))
     assert job.result is None
-    assert "accepted are fewer --tokens or" in str(job.error)
+    assert "accepted are a smaller layer" in str(job.error)
 
 
 def test_work_that_ends_without_an_answer_is_said_to_have(capfd: pytest.CaptureFixture[str]) -> None:
