@@ -38,7 +38,23 @@ def show_table(table: Table) -> None:
             )
             for place, heading in enumerate(headings)
         },
-        alt=f"{table.title}. Columns: {', '.join(filter(None, table.columns))}. {len(rows)} rows.",
+        alt=_in_words(table),
+    )
+
+
+def show_in_place(table: Table) -> None:
+    """One small table whose rows and words all stand on the page; it scrolls by itself where the page is narrower."""
+    st.markdown(f"**{plain(table.title)}**")
+    rows = [[for_people(cell) for cell in row] for row in table.rows]
+    st.table(
+        {
+            plain(_heading(table.columns, place)): [plain(row[place]) for row in rows]
+            for place in range(len(table.columns))
+        },
+        hide_index=True,
+        width="content",
+        border="horizontal",
+        alt=_in_words(table),
     )
 
 
@@ -47,6 +63,11 @@ def show_costs(costs: Mapping[str, Cost], quantities: Sequence[tuple[str, str]])
     for column, (quantity, title) in zip(st.columns(len(quantities)), quantities, strict=True):
         words = charts.describe_costs(costs, quantity, title)
         column.vega_lite_chart(spec=charts.cost_bars(costs, quantity, title), alt=words)
+
+
+def _in_words(table: Table) -> str:
+    """What a table holds, for those who do not see it."""
+    return f"{table.title}. Columns: {', '.join(filter(None, table.columns))}. {len(table.rows)} rows."
 
 
 def _width(cells: list[str]) -> int:
