@@ -1,8 +1,9 @@
-"""Paper: published claims of parity with their verdicts, and the paper's tables."""
+"""Paper: published claims of parity with their verdicts, the paper's tables, and certificates of anyone's."""
 
 import streamlit as st
 
 from app import charts, pictures
+from app.certificates import check_certificate
 from app.controls import Controls
 from app.downloads import downloads
 from app.reports import show_in_place, show_table, show_tables
@@ -27,6 +28,8 @@ def page() -> None:
     controls = Controls("paper")
     st.title("Paper")
     st.markdown("What papers claim to be equal, computed; and the tables of MH-MoE as published.")
+    with st.expander("Check a certificate", icon=":material/verified:"):
+        check_certificate()
     found = findings()
     verdicts = list(dict.fromkeys(finding.verdict for finding in found))
     tables = {f"{table.name}: {table.title}": table for table in published().tables}

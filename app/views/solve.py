@@ -7,6 +7,7 @@ from typing import Any
 import streamlit as st
 
 from app import charts, designs, pictures
+from app.certificates import make_certificate
 from app.command import command
 from app.constraints import constraints
 from app.controls import Controls
@@ -52,6 +53,8 @@ def page() -> None:
             st.markdown(derivation(baseline, asked))
         st.subheader("The best design in other software")
         show_exports(result.best.design, host, asked["constraints"].ep)
+        st.subheader("Certificate")
+        make_certificate(result.best.design, baseline, asked)
 
 
 def ask(controls: Controls) -> tuple[designs.Baseline | None, dict[str, Any]]:
