@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+import pyarrow
 import streamlit as st
 
 from app import charts
@@ -45,12 +46,10 @@ def show_table(table: Table) -> None:
 def show_in_place(table: Table) -> None:
     """One small table whose rows and words all stand on the page; it scrolls by itself where the page is narrower."""
     st.markdown(f"**{plain(table.title)}**")
-    rows = [[for_people(cell) for cell in row] for row in table.rows]
+    headings = [plain(_heading(table.columns, place)) for place in range(len(table.columns))]
+    columns = [[plain(for_people(row[place])) for row in table.rows] for place in range(len(headings))]
     st.table(
-        {
-            plain(_heading(table.columns, place)): [plain(row[place]) for row in rows]
-            for place in range(len(table.columns))
-        },
+        pyarrow.table(columns, names=headings),  # which Streamlit takes as it is; a dict would go through pandas
         hide_index=True,
         width="content",
         border="horizontal",
