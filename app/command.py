@@ -1,7 +1,7 @@
 """The command line that gives what the page shows."""
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal, localcontext
 from fractions import Fraction
 
@@ -15,8 +15,14 @@ OFF = {"gated": "--ungated"}
 SPELLED = {"top_k": "--topk"}
 
 
-def command(name: str, baseline: Baseline, options: Mapping[str, object], constraints: Constraints) -> str:
-    """`parity NAME` with these options and constraints, ready for a shell; options that are None are left out."""
+def command(
+    name: str,
+    baseline: Baseline,
+    options: Mapping[str, object],
+    constraints: Constraints,
+    arguments: Sequence[str] = (),
+) -> str:
+    """`parity NAME` with options, constraints and arguments, ready for a shell; an option that is None is left out."""
     target = baseline.target
     if isinstance(target, RawTarget):
         words = ["parity", name, "--target-flops", str(target.flops_per_token), "--target-params"]
@@ -33,7 +39,7 @@ def command(name: str, baseline: Baseline, options: Mapping[str, object], constr
             # A tolerance is a share; the command takes percent.
             text = _percent(value) if isinstance(value, Fraction) else str(value)
             words += [SPELLED.get(option, flag(option)), text]
-    return shlex.join(words)
+    return shlex.join([*words, *arguments])
 
 
 def _percent(share: Fraction) -> str:

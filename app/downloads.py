@@ -2,7 +2,9 @@
 
 from collections.abc import Callable, Mapping
 from functools import partial
+from io import BytesIO
 from typing import TYPE_CHECKING, Any
+from zipfile import ZipFile, ZipInfo
 
 import streamlit as st
 
@@ -41,16 +43,24 @@ def downloads(
     with st.container(horizontal=True):
         for label, make in made.items():
             ending, kind = KINDS[label]
-            st.download_button(
-                label,
-                make,
-                f"{name}.{ending}",
-                kind,
-                key=f"{name}.{ending}",
-                help=f"Save as {label}.",
-                on_click="ignore",
-                icon=":material/image:" if label in ("PNG", "SVG") else ":material/download:",
-            )
+            icon = "image" if label in ("PNG", "SVG") else "download"
+            save(label, make, f"{name}.{ending}", kind, f"Save as {label}.", icon)
+
+
+def save(
+    label: str, content: Callable[[], Any] | bytes, file: str, kind: str, about: str, icon: str = "download"
+) -> None:
+    """A button that saves a file of this name and media type; content that is a function is made when it is pressed."""
+    st.download_button(label, content, file, kind, key=file, help=about, on_click="ignore", icon=f":material/{icon}:")
+
+
+def zipped(files: Mapping[str, bytes]) -> bytes:
+    """The files in one ZIP archive, which is the same bytes for the same files."""
+    out = BytesIO()
+    with ZipFile(out, "w") as archive:
+        for name, content in files.items():
+            archive.writestr(ZipInfo(name), content)  # dated 1980, the first that a ZIP can have
+    return out.getvalue()
 
 
 def _picture(figure: "Callable[[], Figure]", kind: str) -> bytes:

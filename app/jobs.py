@@ -12,6 +12,8 @@ from typing import Any
 from parity.errors import ParityError
 
 Progress = Callable[[str, float], None]
+"""Told the stage of the work, and what share of it is done."""
+CANCELLED = "cancelled"
 
 
 class Job:
@@ -48,10 +50,15 @@ class Job:
         """How long ago it was started."""
         return monotonic() - self._started
 
+    @property
+    def cancelled(self) -> bool:
+        """Whether it was ended before it had an answer."""
+        return self.error == CANCELLED
+
     def cancel(self) -> None:
         """End it."""
         self._process.terminate()
-        self.error = "cancelled"
+        self.error = CANCELLED
 
 
 def _start(process: BaseProcess) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+import pyarrow
 import streamlit as st
 
 from app import charts
@@ -38,7 +39,21 @@ def show_table(table: Table) -> None:
             )
             for place, heading in enumerate(headings)
         },
-        alt=f"{table.title}. Columns: {', '.join(filter(None, table.columns))}. {len(rows)} rows.",
+        alt=_in_words(table),
+    )
+
+
+def show_in_place(table: Table) -> None:
+    """One small table whose rows and words all stand on the page; it scrolls by itself where the page is narrower."""
+    st.markdown(f"**{plain(table.title)}**")
+    headings = [plain(_heading(table.columns, place)) for place in range(len(table.columns))]
+    columns = [[plain(for_people(row[place])) for row in table.rows] for place in range(len(headings))]
+    st.table(
+        pyarrow.table(columns, names=headings),  # which Streamlit takes as it is; a dict would go through pandas
+        hide_index=True,
+        width="content",
+        border="horizontal",
+        alt=_in_words(table),
     )
 
 
@@ -47,6 +62,11 @@ def show_costs(costs: Mapping[str, Cost], quantities: Sequence[tuple[str, str]])
     for column, (quantity, title) in zip(st.columns(len(quantities)), quantities, strict=True):
         words = charts.describe_costs(costs, quantity, title)
         column.vega_lite_chart(spec=charts.cost_bars(costs, quantity, title), alt=words)
+
+
+def _in_words(table: Table) -> str:
+    """What a table holds, for those who do not see it."""
+    return f"{table.title}. Columns: {', '.join(filter(None, table.columns))}. {len(table.rows)} rows."
 
 
 def _width(cells: list[str]) -> int:

@@ -83,6 +83,13 @@ def look_up(ref: str, *, files: bool = True, moe_layer: bool = False) -> Found:
     )
 
 
+def is_builtin(name: str) -> bool:
+    """Whether it is a name that everyone has, of a design or a model; paths are not."""
+    from parity.models.builtin import builtin_models
+
+    return name in BUILTIN or name in builtin_models()
+
+
 def _near(ref: str, names: list[str]) -> list[str]:
     """A few names that begin like the reference, or the one most like it."""
     word = ref.lower()

@@ -7,10 +7,12 @@ from typing import Any
 import streamlit as st
 
 from app import charts, designs, pictures
+from app.certificates import make_certificate
 from app.command import command
 from app.constraints import constraints
 from app.controls import Controls
 from app.downloads import downloads
+from app.exports import ask_host, show_exports
 from app.reports import show_costs, show_notes, show_tables
 from parity.constraints import Constraints
 from parity.conventions import CONVENTIONS
@@ -36,6 +38,8 @@ def page() -> None:
     asking, answering = st.columns([1, 2], gap="medium")
     with asking:
         baseline, asked = ask(controls)
+        with st.expander("Export", icon=":material/output:"):
+            host = ask_host(controls)
         derived = controls.switch("derivation", "Show the derivation", "The equations in symbols and then in numbers.")
     picked = controls.carried("picked", lambda ref: resolve(ref, files=False))
     controls.done()
@@ -47,6 +51,10 @@ def page() -> None:
         if derived:
             st.subheader("Derivation")
             st.markdown(derivation(baseline, asked))
+        st.subheader("The best design in other software")
+        show_exports(result.best.design, host, asked["constraints"].ep)
+        st.subheader("Certificate")
+        make_certificate(result.best.design, baseline, asked)
 
 
 def ask(controls: Controls) -> tuple[designs.Baseline | None, dict[str, Any]]:
@@ -98,6 +106,7 @@ def answer(
     show_costs(costs, QUANTITIES)
     st.subheader("Why this one")
     show_notes(report.notes)
+
     st.subheader("Take it along")
     options = {key: value for key, value in asked.items() if key != "constraints"}
     st.code(command("solve", baseline, options, asked["constraints"]), language="bash", wrap_lines=True)

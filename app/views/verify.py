@@ -5,10 +5,8 @@ import streamlit as st
 from app import designs
 from app.controls import Controls
 from app.downloads import downloads
-from app.jobs import Job
 from app.reports import show_notes, show_tables
-from app.text import plain
-from parity.design import MoELayer
+from app.work import Work
 from parity.errors import InputError
 from parity.report.verify import verify_report
 from parity.text import integer
@@ -54,42 +52,12 @@ def page() -> None:
         layer = scaled_down(design, factor)
         if factor > 1:
             st.caption(f"Run at 1/{factor} of its widths, which fits here; `parity verify` runs it whole.")
-        asked = (layer, tokens, seed)
-        end_what_nobody_follows(asked)
+        work = Work("verify", (layer, tokens, seed))
         if st.button("Run", type="primary", icon=":material/play_arrow:", help="Run the layer and compare."):
-            end_what_nobody_follows(None)
-            st.session_state["verify job"] = (asked, Job(verify, *asked))
-        started_for, job = st.session_state.get("verify job", (None, None))
-        if job is not None and started_for == asked:
-            follow(job, name if factor == 1 else f"{name} at 1/{factor} width")
-
-
-def end_what_nobody_follows(asked: tuple[MoELayer, int, int] | None) -> None:
-    """Cancel a run of something else than what is asked now."""
-    started_for, job = st.session_state.get("verify job", (None, None))
-    if job is not None and started_for != asked and job.running:
-        job.cancel()
-
-
-def follow(job: Job, name: str) -> None:
-    """Draw how far the job is, or what it found."""
-    if job.running:
-        watch(job)
-    elif job.error is not None:
-        st.warning(plain(f"{job.error}".capitalize() + "."), icon=":material/cancel:")
-    else:
-        show(job.result, name)
-
-
-@st.fragment(run_every=0.5)
-def watch(job: Job) -> None:
-    """Draw the progress by itself, until the job ends."""
-    if not job.running:
-        st.rerun()
-    st.progress(job.share, f"{plain(job.stage)}, {job.seconds:.0f} s")
-    if st.button("Cancel", icon=":material/stop:", help="End the run."):
-        job.cancel()
-        st.rerun()
+            work.start(verify, layer, tokens, seed)
+        done = work.follow()
+        if done is not None:
+            show(done, name if factor == 1 else f"{name} at 1/{factor} width")
 
 
 def show(done: Verification, name: str) -> None:

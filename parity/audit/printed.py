@@ -88,25 +88,48 @@ def compare(claim: Claim, baseline: MoELayer | None, design: MoELayer | None) ->
     )
 
 
-def sentences(claim: Claim, entries: tuple[Compared, ...]) -> Iterator[str]:
-    """What the comparison shows, equal results said once."""
+@dataclass(frozen=True)
+class Group:
+    """Comparisons of one printed figure that came to the same."""
+
+    first: Compared
+    sides: tuple[str, ...]
+    conventions: tuple[str, ...]
+
+
+def grouped(entries: tuple[Compared, ...]) -> list[Group]:
+    """The comparisons with equal results together, in their order."""
     groups: dict[tuple[str, str, int | None], list[Compared]] = {}
     for entry in entries:
         groups.setdefault((entry.name, entry.printed, entry.computed), []).append(entry)
-    for (name, text, computed), group in groups.items():
-        if computed is None:
-            yield f"The printed {name}, {text}, is not compared: {group[0].why_not}"
+    return [
+        Group(
+            group[0],
+            tuple(dict.fromkeys(entry.side for entry in group)),
+            tuple(dict.fromkeys(entry.convention for entry in group)),
+        )
+        for group in groups.values()
+    ]
+
+
+def sentences(claim: Claim, entries: tuple[Compared, ...]) -> Iterator[str]:
+    """What the comparison shows, equal results said once."""
+    for group in grouped(entries):
+        first = group.first
+        if first.computed is None:
+            yield f"The printed {first.name}, {first.printed}, is not compared: {first.why_not}"
             continue
-        sides = " and ".join(dict.fromkeys(f"the {entry.side}'s" for entry in group))
-        conventions = " and ".join(dict.fromkeys(entry.convention for entry in group))
+        sides = " and ".join(f"the {side}'s" for side in group.sides)
+        conventions = " and ".join(group.conventions)
         layers = f" in {counted(claim.moe_layers, 'MoE layer')}" if claim.moe_layers else ""
         yield (
-            f"The printed {name}, {text}, {_outcome(group[0])}: {sides} come to {integer(computed)}{layers} "
-            f"under {conventions}"
+            f"The printed {first.name}, {first.printed}, {outcome(first)}: {sides} come to {integer(first.computed)}"
+            f"{layers} under {conventions}"
         )
 
 
-def _outcome(entry: Compared) -> str:
+def outcome(entry: Compared) -> str:
+    """What the comparison of a figure came to, in words that follow its name."""
     if entry.exact:
         return "is exact"
     if entry.rounded:

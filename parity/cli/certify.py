@@ -10,7 +10,7 @@ from parity.cli.options import Integer, Ref, convention_option, emit, moe_layer_
 from parity.cli.problem import DEFAULT_BASELINE, constraint_options, prefer_option, with_constraints
 from parity.design import MoELayer
 from parity.errors import InputError
-from parity.ref import Found
+from parity.ref import Found, is_builtin
 from parity.search import Prefer
 from parity.text import flag
 
@@ -70,7 +70,7 @@ def command(
         scale_down=scale_down or scale_that_fits(ref.design, tokens),
     )
     called = {"baseline": matched, "design": ref}
-    names = {which: found.name for which, found in called.items() if _is_builtin(found.name)}
+    names = {which: found.name for which, found in called.items() if is_builtin(found.name)}
     certificate = certify(claim, seed=seed, names=names)
     if form == "json":
         emit(canonical(certificate).decode("utf-8") + "\n", output)
@@ -90,10 +90,3 @@ def _fixed(design: MoELayer, unknowns: dict[str, int]) -> Any:
     if len(unknowns) > 1:
         raise InputError(f"{' with '.join(flag(*item) for item in unknowns.items())}: accepted is one of them")
     return next(iter(unknowns), None)
-
-
-def _is_builtin(name: str) -> bool:
-    """Whether it is a name that everyone has; paths stay here."""
-    from parity.models.builtin import builtin_models
-
-    return name in BUILTIN or name in builtin_models()
