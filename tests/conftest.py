@@ -9,9 +9,10 @@ from click.testing import CliRunner, Result
 from hypothesis import settings
 
 from parity.cli import main
+from tests.examples import TIMES
 
 # A slow machine must not fail a law, so examples have no deadline.
-settings.register_profile("parity", deadline=None)
+settings.register_profile("parity", deadline=None, max_examples=100 * TIMES)
 settings.load_profile("parity")
 
 Run = Callable[..., Result]

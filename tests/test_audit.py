@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from parity import InputError
 from parity.audit import Finding, audit, builtin_claims, read_claims
 from parity.builtin import BUILTIN
 from tests.conftest import Run
+from tests.examples import examples
 
 Judge = Callable[..., Finding]
 
@@ -251,7 +252,7 @@ def test_at_most_admits_less(judge: Judge) -> None:
     assert judge(claims=["flops at most"], baseline=narrower, design=SMOE).verdict == "off"
 
 
-@settings(max_examples=25)
+@examples(25)
 @given(st.sampled_from(sorted(BUILTIN)), st.integers(1, 40))
 def test_the_name_of_a_claim_does_not_enter_its_verdict(name: str, number: int) -> None:
     import tempfile

@@ -5,7 +5,7 @@ from importlib.resources import files
 from random import Random
 from typing import Any
 
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from parity import InputError
@@ -13,6 +13,7 @@ from parity.audit import Finding
 from parity.report.audit import audit_report
 from parity.report.formats import FORMATS
 from tests.audits import findings
+from tests.examples import examples
 from tests.models.mutations import mutated
 
 CLAIMS: list[dict[str, Any]] = json.loads(files("parity").joinpath("data/claims.json").read_text("utf-8"))
@@ -52,7 +53,7 @@ def judged(entry: dict[str, Any]) -> list[Finding] | str:
         return str(refused)
 
 
-@settings(max_examples=300)
+@examples(300)
 @given(st.builds(damaged, st.sampled_from(CLAIMS), st.integers(0, 2**64)))
 def test_a_damaged_claim_is_judged_or_refused(entry: dict[str, Any]) -> None:
     assume(writable(entry))

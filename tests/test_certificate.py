@@ -8,19 +8,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 from parity import InfeasibleError, MoELayer, SolveResult, cost, solve
 from parity.certificate import Claim, canonical, certify, check_bytes
 from parity.certificate.optimality import optimality
 from parity.verify import execute
 from tests.certificates import EXAMPLES, claims, example, signed
+from tests.examples import examples
 from tests.strategies import CONVENTIONS
 
 ELSEWHERE = Path(__file__).parent / "data" / "certificates"
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(claims())
 def test_every_certificate_holds(claim: Claim) -> None:
     certificate = certify(claim)
@@ -69,7 +70,7 @@ def solved(claim: Claim) -> SolveResult | None:
         return None
 
 
-@settings(max_examples=150)
+@examples(150)
 @given(claims())
 def test_the_best_is_what_solve_finds(claim: Claim) -> None:
     found = optimality(claim).data()
@@ -84,7 +85,7 @@ def test_the_best_is_what_solve_finds(claim: Claim) -> None:
     assert found["optimal"] == (result.optimal and best.design == claim.design)
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(claims())
 def test_what_solve_finds_is_certified_optimal(claim: Claim) -> None:
     result = solved(claim)
@@ -124,7 +125,7 @@ def test_only_an_allowed_design_is_optimal_and_others_are_named_before_it_in_ord
         assert found["before"] or found["paired_experts"] not in (None, claim.design.num_experts)
 
 
-@settings(max_examples=200)
+@examples(200)
 @given(claims())
 def test_a_width_pairs_with_the_allowed_experts_nearest_to_parameter_parity(claim: Claim) -> None:
     found = optimality(claim).data()["paired_experts"]
@@ -174,7 +175,7 @@ def test_errors_are_those_of_the_costs_under_every_convention(claim: Claim) -> N
             assert found["design"][total] == found["baseline"][total] * (1 + Fraction(error))
 
 
-@settings(max_examples=40)
+@examples(40)
 @given(claims())
 def test_nothing_but_the_informative_depends_on_the_seed(claim: Claim) -> None:
     one, other = (certify(claim, seed=seed) for seed in (0, 1))
@@ -189,7 +190,7 @@ def test_the_papers_designs_are_executed_at_full_scale() -> None:
     assert certificate["executed"]["params"]["allocated"] == 2 * 768**2 + 96 * (256 + 3 * 256 * 512)
 
 
-@settings(max_examples=30)
+@examples(30)
 @given(claims())
 def test_executing_takes_no_more_memory_than_was_said(claim: Claim) -> None:
     import tracemalloc

@@ -5,11 +5,12 @@ from random import Random
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from parity.certificate import canonical, certify, check_bytes
 from tests.certificates import EXAMPLES, at, claims, example, other_values, paths, signed, with_part, without_part
+from tests.examples import examples
 
 
 def caught(certificate: Any) -> set[str]:
@@ -48,7 +49,7 @@ def test_anything_added_is_caught(name: str) -> None:
     assert caught(certificate | {"more": 1}) == {"more"}
 
 
-@settings(max_examples=150)
+@examples(150)
 @given(claims(), st.data())
 def test_a_part_of_any_certificate_altered_is_caught(claim: Any, data: st.DataObject) -> None:
     certificate = certify(claim)

@@ -10,7 +10,7 @@ from random import Random
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from parity import InputError
@@ -18,6 +18,7 @@ from parity.certificate import Checked, check_bytes
 from parity.certificate.execution import MOST
 from parity.certificate.reading import LARGEST_CERTIFICATE
 from tests.certificates import EXAMPLES, damaged, example, signed, with_part
+from tests.examples import examples
 
 LARGEST = 2**63 - 1
 
@@ -99,7 +100,7 @@ def test_an_integer_of_any_size_in_any_place_is_caught(name: str) -> None:
             assert not check_bytes(signed(with_part(certificate, path, number))).holds
 
 
-@settings(max_examples=300)
+@examples(300)
 @given(st.sampled_from(sorted(EXAMPLES)), st.integers(0, 2**64))
 def test_a_damaged_certificate_is_checked_or_refused(name: str, seed: int) -> None:
     checked = checked_or_refused(damaged(example(name), Random(seed)))

@@ -6,7 +6,7 @@ from math import inf
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from parity import MoELayer
@@ -18,6 +18,7 @@ from parity.precision import PRECISIONS
 from parity.report.compare import compare_report
 from parity.report.formats import FORMATS
 from tests.conftest import Answer, Run
+from tests.examples import examples
 from tests.strategies import layers
 from tests.test_machine import MACHINE
 
@@ -42,7 +43,7 @@ def times(sentence: str, what: str) -> Fraction:
     return Fraction(found[1])
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(
     layers(),
     layers(),
@@ -62,7 +63,7 @@ def test_the_sentence_names_the_ratio_and_the_largest_part_of_the_difference(
     assert report.notes[0] == report.data["summary"][0]
 
 
-@settings(max_examples=40)
+@examples(40)
 @given(layers(), layers(), st.integers(2, 8), st.integers(1, 5000))
 def test_the_sentence_does_so_under_expert_parallelism(base: MoELayer, own: MoELayer, ep: int, tokens: int) -> None:
     ep = min([ep, *(layer.pools * layer.num_experts for layer in (base, own))])
@@ -169,7 +170,7 @@ def test_tables_of_the_paper_layers_fit_a_hundred_columns(run: Run) -> None:
 LIMITS = st.integers(1, LARGEST_INTEGER) | st.sampled_from((1, LARGEST_INTEGER))
 
 
-@settings(max_examples=25)
+@examples(25)
 @given(d_expert=LIMITS, num_experts=LIMITS, data=st.data(), tokens=LIMITS, tile=LIMITS, capacity=st.none() | LIMITS)
 def test_no_number_is_too_large(
     d_expert: int, num_experts: int, data: st.DataObject, tokens: int, tile: int, capacity: int | None

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import sympy
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from parity import InfeasibleError, MoELayer, cost
@@ -17,6 +17,7 @@ from parity.conventions import CONVENTIONS
 from parity.explain import Derivation, explain
 from parity.problem import RawTarget, state
 from tests.conftest import Run
+from tests.examples import examples
 
 WIDTH, EXPERTS = (sympy.Symbol(name, positive=True) for name in "mE")
 
@@ -55,7 +56,7 @@ def numbers(derivation: Derivation) -> dict[sympy.Symbol, int]:
     return {symbol: value for symbol, _, value in derivation.symbols}
 
 
-@settings(max_examples=150)
+@examples(150)
 @given(problems(), st.sampled_from(list(CONVENTIONS)))
 def test_the_closed_form_is_the_exact_solution(problem: Drawn, convention: str) -> None:
     target, heads, top_k, fields = problem
@@ -82,7 +83,7 @@ def test_the_closed_form_is_the_exact_solution(problem: Drawn, convention: str) 
                 assert abs(Decimal(str(sympy.N(closed, 60))) / solved - 1) < Decimal("1e-30")
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(problems(), st.sampled_from(list(CONVENTIONS)))
 def test_the_lines_of_the_ledger_add_up_to_its_totals(problem: Drawn, convention: str) -> None:
     target, heads, top_k, fields = problem

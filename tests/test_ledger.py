@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 import sympy
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from parity import MoELayer, cost
 from parity.cost import Cost, cost_of
 from parity.ledger import Dimensions, dimensions
+from tests.examples import examples
 from tests.strategies import CONVENTIONS, layers
 
 PAPER_SMOE = MoELayer(d_model=768, d_expert=2048, num_experts=8, top_k=1)
@@ -23,7 +24,7 @@ LATENT = MoELayer(d_model=64, d_latent=16, router_input="token", d_expert=32, nu
 POOLS = MoELayer(d_model=64, heads=4, expert_pool="per_head", d_expert=32, num_experts=8, top_k=2)
 
 conventions = st.sampled_from(CONVENTIONS)
-many = settings(max_examples=100)
+many = examples(100)
 
 
 def row(priced: Cost, op: str) -> tuple[int, int]:
@@ -198,7 +199,7 @@ def with_numbers(x: Dimensions, number: Callable[[str], Any]) -> Dimensions:
     return replace(x, **{name: number(name) for name in SYMBOLS})
 
 
-@settings(max_examples=40)
+@examples(40)
 @given(layers(), conventions)
 def test_symbols_give_the_formula_of_the_numbers(layer: MoELayer, convention: str) -> None:
     x = dimensions(layer)

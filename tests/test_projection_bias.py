@@ -3,12 +3,13 @@
 from dataclasses import replace
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from parity import MoELayer, cost, solve
 from parity.verify import verify
 from reference import MoEConfig, forward, init
+from tests.examples import examples
 from tests.strategies import layers
 
 
@@ -27,7 +28,7 @@ def test_a_bias_is_an_addition_that_only_the_scalar_convention_counts(layer: MoE
         assert biased.flops_per_token - plain.flops_per_token == additions
 
 
-@settings(max_examples=15, deadline=None)
+@examples(15, deadline=None)
 @given(layers(), st.integers(1, 9))
 def test_the_engine_allocates_executes_and_differentiates_biases(layer: MoELayer, tokens: int) -> None:
     assert verify(replace(layer, projection_bias=True), tokens).verified

@@ -6,7 +6,7 @@ from fractions import Fraction
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 from parity import InputError, MoELayer, cost
 from parity.builtin import BUILTIN
@@ -16,6 +16,7 @@ from parity.reconcile import Reconciliation, active_conventions, reconcile
 from parity.report.formats import FORMATS, to_text
 from parity.report.model import WIDTH
 from parity.report.reconcile import reconcile_report
+from tests.examples import examples
 from tests.strategies import layers
 
 MODELS = sorted(builtin_models())
@@ -67,7 +68,7 @@ def test_every_reconciliation_of_a_model_adds_up(name: str, sequence_length: int
             )
 
 
-@settings(max_examples=200)
+@examples(200)
 @given(layers())
 def test_every_reconciliation_of_a_layer_adds_up(layer: MoELayer) -> None:
     priced, found = cost(layer, "matmul"), by_counter(layer)

@@ -5,11 +5,12 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 from parity import MoELayer
 from parity.models import import_config
 from parity.reconcile import reconcile
+from tests.examples import examples
 from tests.strategies import layers
 
 torch = pytest.importorskip("torch")
@@ -99,7 +100,7 @@ def run_layer(layer: MoELayer, x: Any, *, grouped: bool = False) -> Any:
     return y
 
 
-@settings(max_examples=50)
+@examples(50)
 @given(layers())
 def test_a_layer_of_any_kind_counts_as_predicted(layer: MoELayer) -> None:
     assert counted(lambda: run_layer(layer, torch.randn(TOKENS, layer.d_model))) == TOKENS * predicted(layer)["mm"]

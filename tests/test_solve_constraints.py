@@ -6,14 +6,15 @@ from math import inf
 from typing import Any
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from parity import Constraints, InfeasibleError, MoELayer, solve
+from tests.examples import examples
 from tests.strategies import WITHOUT_ROUTER, Question, larger_error, questions
 
-many = settings(max_examples=150)
-some = settings(max_examples=60)
+many = examples(150)
+some = examples(60)
 
 comparable = questions(prefers=("balanced",)) | questions(conventions=WITHOUT_ROUTER)
 """Where fewer pairs are never a better choice. By FLOPs with the router, a constraint pairs a width anew."""

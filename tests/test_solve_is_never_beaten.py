@@ -10,11 +10,12 @@ from fractions import Fraction
 from itertools import count
 from typing import Any, NamedTuple
 
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import parity
 from parity import InfeasibleError, MoELayer, RawTarget
+from tests.examples import examples
 from tests.strategies import CONVENTIONS, WHOLE_FRONT, Question, layers, questions
 
 ALIGNMENT = {"none": 1, "bf16": 8, "fp8": 16, "mxfp8": 32, "tile128": 128}
@@ -181,7 +182,7 @@ def expected_answers(question: Question) -> list[Answer]:
     ]
 
 
-@settings(max_examples=200)
+@examples(200)
 @given(layers(), st.sampled_from(CONVENTIONS))
 def test_the_table_counts_what_the_ledger_counts(layer: MoELayer, convention: str) -> None:
     by_table = costs(layer, convention, layer.d_expert, layer.num_experts, routed=layer.num_experts > 1)
@@ -189,25 +190,25 @@ def test_the_table_counts_what_the_ledger_counts(layer: MoELayer, convention: st
     assert by_table == (by_ledger.flops_per_token, by_ledger.params)
 
 
-@settings(max_examples=400)
+@examples(400)
 @given(questions())
 def test_the_solutions_are_the_whole_pareto_front_in_order_of_preference(question: Question) -> None:
     assert answers(question) == expected_answers(question)
 
 
-@settings(max_examples=200)
+@examples(200)
 @given(questions(conventions=("matmul",), fixed=("",)))
 def test_the_search_keeps_to_the_meant_side_where_the_router_counts(question: Question) -> None:
     assert answers(question) == expected_answers(question)
 
 
-@settings(max_examples=100)
+@examples(100)
 @given(questions(conventions=("matmul",), fixed=("num_experts", "d_expert")))
 def test_a_fixed_unknown_is_kept_on_either_side(question: Question) -> None:
     assert answers(question) == expected_answers(question)
 
 
-@settings(max_examples=150)
+@examples(150)
 @given(questions(conventions=("paper", "matmul", "matmul")), st.data())
 def test_a_tolerance_admits_the_pairs_that_just_meet_it(question: Question, data: st.DataObject) -> None:
     found = expected_answers(replace(question, constraints=replace(question.constraints, tolerance=None)))
@@ -217,7 +218,7 @@ def test_a_tolerance_admits_the_pairs_that_just_meet_it(question: Question, data
     assert answers(question) == expected_answers(question) != []
 
 
-@settings(max_examples=150)
+@examples(150)
 @given(layers(), st.sampled_from(CONVENTIONS), st.integers(0, 2), st.integers(0, 2))
 def test_without_constraints_a_problem_is_infeasible_just_where_nothing_is_left_for_the_experts(
     layer: MoELayer, convention: str, flops_left: int, params_left: int
@@ -236,13 +237,13 @@ def test_without_constraints_a_problem_is_infeasible_just_where_nothing_is_left_
     assert bool(answers(question, limit=1)) == (flops_left > 0 < params_left)
 
 
-@settings(max_examples=100)
+@examples(100)
 @given(questions(), st.integers(1, 12))
 def test_a_limit_keeps_the_beginning_of_the_list(question: Question, limit: int) -> None:
     assert answers(question, limit) == expected_answers(question)[:limit]
 
 
-@settings(max_examples=200)
+@examples(200)
 @given(questions())
 def test_a_solution_is_the_design_asked_for_and_its_errors_have_signs(question: Question) -> None:
     assume(answers(question, limit=1))

@@ -6,7 +6,7 @@ from fractions import Fraction
 from typing import Any
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from parity import Constraints, InfeasibleError, InputError, MoELayer, SolveResult, cost, solve
@@ -14,13 +14,14 @@ from parity.cost import cost_of
 from parity.exact import Point
 from parity.ledger import dimensions
 from parity.search import Prefer
+from tests.examples import examples
 from tests.strategies import WITHOUT_ROUTER, Question, divisors, larger_error, layers, questions
 
 PAPER_SMOE = MoELayer(d_model=768, d_expert=2048, num_experts=8, top_k=1)
 LARGEST = 2**63 - 1
 
-many = settings(max_examples=150)
-some = settings(max_examples=60)
+many = examples(150)
+some = examples(60)
 
 
 def solved(question: Question) -> SolveResult:
@@ -226,7 +227,7 @@ def test_fixing_both_unknowns_or_fewer_experts_than_top_k_is_wrong_input(
 huge = st.integers(LARGEST - 9, LARGEST) | st.integers(1, LARGEST) | st.integers(1, 99)
 
 
-@settings(max_examples=15)
+@examples(15)
 @given(st.data(), st.sampled_from(("paper", "matmul", "scalar")), st.sampled_from(("flops", "balanced")))
 def test_enormous_layers_are_solved_exactly(data: st.DataObject, convention: str, prefer: Prefer) -> None:
     heads = data.draw(st.sampled_from((1, *divisors(5040))), label="heads")

@@ -5,11 +5,12 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from parity import InfeasibleError
 from parity.sweep import SweepResult, sweep
+from tests.examples import examples
 from tests.strategies import Question, questions
 from tests.sweeps import Among, SweepQuestion, layers_of, listed, sweep_questions
 from tests.test_solve_is_never_beaten import always_held, always_made, target
@@ -17,8 +18,8 @@ from tests.test_solve_is_never_beaten import always_held, always_made, target
 SPLIT = ("heads", "top_k", "d_latent")
 """Ranges that can be swept in parts: whether an unknown is fixed does not depend on them."""
 
-many = settings(max_examples=150)
-some = settings(max_examples=60)
+many = examples(150)
+some = examples(60)
 
 
 def swept(question: Question) -> SweepResult:

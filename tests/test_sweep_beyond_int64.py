@@ -7,7 +7,7 @@ from fractions import Fraction
 from itertools import islice
 from typing import Any
 
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import parity
@@ -15,6 +15,7 @@ from parity import Constraints, MoELayer
 from parity.design import LARGEST_INTEGER
 from parity.family import fine_grained
 from parity.sweep import sweep
+from tests.examples import examples
 from tests.strategies import CONVENTIONS
 from tests.sweeps import Among, SweepQuestion, layers_of, listed, sweep_questions, undominated
 from tests.test_solve_is_never_beaten import costs, is_on_the_meant_side
@@ -24,7 +25,7 @@ WIDTHS = ("d_model", "d_latent", "d_expert", "d_shared")
 PRIMES = (2**31 - 1, 2**45 - 55, 2**57 - 13)
 """Coprime to all heads, so that scaled widths have the same divisors among them."""
 
-some = settings(max_examples=80)
+some = examples(80)
 
 
 def sizes(bits: int) -> st.SearchStrategy[int]:

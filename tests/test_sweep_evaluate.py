@@ -5,13 +5,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import parity
 from parity import InputError, MoELayer
 from parity.design import LARGEST_INTEGER
 from parity.sweep import evaluate
+from tests.examples import examples
 from tests.strategies import CONVENTIONS, divisors, layers
 
 MAGNITUDES = (3, 40, 2**20, 2**31, 2**62)
@@ -70,7 +71,7 @@ def as_columns(rows: list[Row]) -> dict[str, Any]:
     return {n: np.array(c, dtype=np.int64 if max(c) <= LARGEST_INTEGER else np.object_) for n, c in columns.items()}
 
 
-@settings(max_examples=400)
+@examples(400)
 @given(st.data(), layers(), st.sampled_from(CONVENTIONS))
 def test_designs_at_once_cost_what_they_cost_one_by_one(
     data: st.DataObject, template: MoELayer, convention: str
@@ -80,7 +81,7 @@ def test_designs_at_once_cost_what_they_cost_one_by_one(
     assert costs_at_once(template, as_columns(designs), convention) == expected
 
 
-@settings(max_examples=200)
+@examples(200)
 @given(st.data(), layers(), st.sampled_from(CONVENTIONS), st.lists(st.tuples(SIZES, SIZES), min_size=1, max_size=4))
 def test_a_number_for_all_is_a_column_or_one_integer_or_the_templates(
     data: st.DataObject, template: MoELayer, convention: str, unknowns: list[tuple[int, int]]

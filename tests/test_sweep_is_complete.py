@@ -5,18 +5,19 @@ from dataclasses import replace
 from fractions import Fraction
 from math import isclose
 
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import parity
 from parity import Constraints, MoELayer
+from tests.examples import examples
 from tests.strategies import CONVENTIONS, layers
 from tests.sweeps import QUANTITIES, Among, SweepQuestion, among, layers_of, listed, sweep_questions, undominated
 
 BOTH_ERRORS = ("flops_error", "params_error")
 
-many = settings(max_examples=100)
-some = settings(max_examples=40)
+many = examples(100)
+some = examples(40)
 
 
 @many

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import HealthCheck, assume, given
 from hypothesis import strategies as st
 
 import parity.verify
@@ -15,10 +15,11 @@ from reference import MoEConfig, backward, forward, init
 from reference.gradcheck import Evaluated, gradient_errors
 from reference.memory import bytes_needed
 from tests.conftest import Answer, Run
+from tests.examples import examples
 from tests.strategies import layers
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(layers())
 def test_every_layer_executes_what_is_predicted(layer: MoELayer) -> None:
     done = verify(layer, tokens=5)
@@ -68,7 +69,7 @@ def test_a_layer_too_large_is_refused_before_it_is_allocated(run: Run) -> None:
     assert peak < 1 << 24
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(layers(), st.integers(2, 500), st.integers(0, 10**7))
 def test_fewer_tokens_are_advised_only_where_they_would_fit(
     monkeypatch: pytest.MonkeyPatch, layer: MoELayer, tokens: int, available: int
@@ -91,7 +92,7 @@ def test_a_scale_that_does_not_divide_is_refused() -> None:
     assert scaled_down(smoe, 256) == MoELayer(d_model=3, d_expert=8, num_experts=8, top_k=1)
 
 
-@settings(max_examples=30)
+@examples(30)
 @given(layers())
 def test_the_memory_announced_is_enough_for_what_is_kept(layer: MoELayer) -> None:
     config = MoEConfig(**layer.to_dict(), dtype="float64")  # type: ignore[arg-type]  # the same names

@@ -8,13 +8,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from parity.errors import InputError
 from parity.weights import load, save
 from reference import MoEConfig, init
 from tests.engine.strategies import config_of
+from tests.examples import examples
 from tests.strategies import layers
 
 pytest.importorskip("safetensors")
@@ -34,7 +35,7 @@ def whole(tmp_path: Path) -> Path:
     return path
 
 
-@settings(max_examples=50)
+@examples(50)
 @given(layers(), st.sampled_from(("float32", "float64")), st.booleans())
 def test_what_is_saved_is_loaded_bit_by_bit(
     tmp_path_factory: pytest.TempPathFactory, layer: Any, dtype: str, biases: bool

@@ -9,12 +9,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from reference import MoEConfig, backward, forward, tally
 from reference.losses import load_balancing_backward, load_balancing_forward, z_loss_backward, z_loss_forward
 from tests.engine.strategies import Array, Call, assert_all_close, assert_close, calls
+from tests.examples import examples
 
 torch: Any = pytest.importorskip("torch")
 flop_counter: Any = pytest.importorskip("torch.utils.flop_counter")
@@ -105,7 +106,7 @@ def gradients(total: Any, params: dict[str, Any], x: Any) -> dict[str, Array]:
     return {name: grad.numpy() for name, grad in zip(leaves, grads, strict=True)}
 
 
-@settings(max_examples=100)
+@examples(100)
 @given(calls())
 def test_outputs_and_every_gradient_are_those_of_autograd(call: Call) -> None:
     params, x, dy = as_torch(call)
@@ -114,7 +115,7 @@ def test_outputs_and_every_gradient_are_those_of_autograd(call: Call) -> None:
     assert_all_close(call.run(), expected, RELATIVE)
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(calls(tokens=st.integers(1, 12)), WEIGHTS, WEIGHTS)
 def test_losses_and_every_gradient_with_them_are_those_of_autograd(call: Call, balance: float, z: float) -> None:
     config, (params, x, dy) = call.config, as_torch(call)
@@ -137,7 +138,7 @@ def test_losses_and_every_gradient_with_them_are_those_of_autograd(call: Call, b
     assert_all_close({"dx": dx, **grads}, gradients(total, params, x), RELATIVE)
 
 
-@settings(max_examples=40)
+@examples(40)
 @given(calls())
 def test_flops_are_those_that_torch_counts_forward_and_backward(call: Call) -> None:
     params, x, dy = as_torch(call)

@@ -6,7 +6,7 @@ from math import log
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from reference import EngineError, MoEConfig, tally
@@ -17,6 +17,7 @@ from reference.gradcheck import Evaluated, gradient_errors
 from reference.threads import threads
 from tests.engine.decoders import DECODERS, batch, decoder, params_of
 from tests.engine.strategies import SEEDS, assert_all_close, small_pieces
+from tests.examples import examples
 
 NAMES = st.sampled_from(DECODERS)
 BITNET = st.booleans()
@@ -70,7 +71,7 @@ def test_flops_are_those_of_the_configuration(name: str, bitnet: bool) -> None:
     assert evaluated.flops() == evaluated.flops(half="forward") == counted.flops(half="forward")
 
 
-@settings(max_examples=50)
+@examples(50)
 @given(NAMES, BITNET, st.integers(1, 3))
 def test_bits_of_losses_and_gradients_do_not_depend_on_the_number_of_threads(
     name: str, bitnet: bool, number: int
@@ -86,7 +87,7 @@ def test_bits_of_losses_and_gradients_do_not_depend_on_the_number_of_threads(
     assert all(np.array_equal(grad, one.grads[name]) for name, grad in many.grads.items())
 
 
-@settings(max_examples=40)
+@examples(40)
 @given(NAMES)
 def test_blocks_and_pieces_give_what_the_whole_gives(name: str) -> None:
     config = decoder(name)
@@ -98,7 +99,7 @@ def test_blocks_and_pieces_give_what_the_whole_gives(name: str) -> None:
     assert_all_close(parts.grads, whole.grads, 1e-11)
 
 
-@settings(max_examples=50)
+@examples(50)
 @given(NAMES, BITNET, st.integers(1, 4), st.data())
 def test_likelihoods_of_a_sequence_have_the_same_bits_in_any_batch_and_with_any_number_of_threads(
     name: str, bitnet: bool, number: int, data: st.DataObject
@@ -162,7 +163,7 @@ def test_decoders_have_the_same_initial_numbers_wherever_names_and_shapes_agree_
     assert not any(np.array_equal(array, again[name]) for name, array in first.items() if array.ndim > 1)
 
 
-@settings(max_examples=20)
+@examples(20)
 @given(st.sampled_from((24, 96, 384)), st.sampled_from((512, 2048)), BITNET, NAMES, SEEDS)
 def test_an_untrained_loss_is_at_most_a_twentieth_above_the_logarithm_of_the_vocabulary(
     width: int, vocabulary: int, bitnet: bool, name: str, seed: int
@@ -172,7 +173,7 @@ def test_an_untrained_loss_is_at_most_a_twentieth_above_the_logarithm_of_the_voc
     assert -0.03 < likelihoods.mean() - log(vocabulary) < 0.05
 
 
-@settings(max_examples=20)
+@examples(20)
 @given(NAMES, SEEDS)
 def test_each_kind_of_matrix_begins_with_the_deviation_that_its_fan_in_gives(name: str, seed: int) -> None:
     config = decoder(name, width=96)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from reference import MoEConfig
@@ -23,6 +23,7 @@ from reference.mixer import mixer_backward, mixer_forward
 from reference.norm import norm_backward, norm_forward
 from tests.engine.decoders import MOE
 from tests.engine.strategies import SEEDS, Array, assert_close
+from tests.examples import examples
 
 LENGTHS = st.sampled_from((1, 2, 7, 65, 130))
 """Positions: one block of queries and several."""
@@ -62,7 +63,7 @@ def test_turning_back_is_the_transpose_of_turning(length: int, heads: int, width
     np.testing.assert_allclose((y * arrays["dy"]).sum(), (arrays["x"] * dx).sum(), atol=1e-9)
 
 
-@settings(max_examples=40)
+@examples(40)
 @given(LENGTHS, st.integers(1, 3), st.sampled_from((2, 4)), SEEDS)
 def test_attention(length: int, heads: int, width: int, seed: int) -> None:
     arrays = normal(seed, qkv=(length, 3 * heads * width))
@@ -79,7 +80,7 @@ def test_attention(length: int, heads: int, width: int, seed: int) -> None:
     assert_gradients(arrays, value, {"qkv": dqkv}, seed)
 
 
-@settings(max_examples=20)
+@examples(20)
 @given(st.integers(1, 3), st.sampled_from((1, 5, 70)), SEEDS)
 def test_attention_sublayer(sequences: int, length: int, seed: int) -> None:
     config = DecoderConfig(
@@ -96,7 +97,7 @@ def test_attention_sublayer(sequences: int, length: int, seed: int) -> None:
     assert_gradients(arrays, lambda: float((run()[0] * dy).sum()), run()[1], seed)
 
 
-@settings(max_examples=20)
+@examples(20)
 @given(st.sampled_from((1, 5, 300)), SEEDS)
 def test_dense_sublayer(tokens: int, seed: int) -> None:
     config = MoEConfig(d_model=6, num_experts=1, top_k=1, d_expert=5, dtype="float64")
@@ -111,7 +112,7 @@ def test_dense_sublayer(tokens: int, seed: int) -> None:
     assert_gradients(arrays, lambda: float((run()[0] * dy).sum()), run()[1], seed)
 
 
-@settings(max_examples=40)
+@examples(40)
 @given(
     st.sampled_from(sorted(name for name, moe in MOE.items() if moe)),
     st.sampled_from(("shared", "per_head")),

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from parity import MoELayer, cost
@@ -29,6 +29,7 @@ from tests.engine.strategies import (
     hidden_signs,
     results,
 )
+from tests.examples import examples
 
 FACTORS = st.integers(-8, 8).map(lambda quarters: quarters / 4)
 
@@ -54,7 +55,7 @@ def keep_off_the_kink(call: Call, inputs: dict[str, Array]) -> None:
         assume(all(np.array_equal(a, b) for a, b in zip(moved, original, strict=True)))
 
 
-@settings(max_examples=150)
+@examples(150)
 @given(SMALL, TOKENS, st.data())
 def test_executed_flops_are_the_predicted_ones_of_every_op_and_backward_is_twice_forward(
     layer: MoELayer, tokens: int, data: st.DataObject
@@ -67,7 +68,7 @@ def test_executed_flops_are_the_predicted_ones_of_every_op_and_backward_is_twice
     assert executed(Call(config_of(layer, **how), tokens, 0)) == {key: n for key, n in predicted.items() if n}
 
 
-@settings(max_examples=150)
+@examples(150)
 @given(SMALL, st.sampled_from(("float32", "float64")))
 def test_allocated_parameters_are_the_predicted_ones_of_every_op(layer: MoELayer, dtype: str) -> None:
     params = Call(config_of(layer, dtype=dtype), 0, 0).params
@@ -79,7 +80,7 @@ def test_allocated_parameters_are_the_predicted_ones_of_every_op(layer: MoELayer
     assert allocated == {row.op: row.params for row in cost(layer, "matmul").rows}
 
 
-@settings(max_examples=100)
+@examples(100)
 @given(calls())
 def test_gradients_are_derivatives_with_respect_to_x_and_every_parameter(call: Call) -> None:
     chosen = fixed_choice(call)
@@ -117,7 +118,7 @@ def test_gradients_of_the_losses_are_derivatives_with_respect_to_the_logits(
     assert_is_gradient({"logits": gradient(factor, routing)}, terms, {"logits": call.x}, seed)
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(calls(ROUTED, st.integers(1, 12)), FACTORS, FACTORS)
 def test_losses_reach_x_and_every_parameter_through_the_gradient_of_the_logits(
     call: Call, balance: float, z: float
@@ -142,7 +143,7 @@ def test_losses_reach_x_and_every_parameter_through_the_gradient_of_the_logits(
     assert_is_gradient({"x": dx, **grads}, terms, {"x": call.x, **call.params}, call.seed)
 
 
-@settings(max_examples=100)
+@examples(100)
 @given(calls(dtype="float32"))
 def test_float32_is_within_1e_4_of_float64(call: Call) -> None:
     wide: dict[str, Any] = vars(call.config) | {"dtype": "float64"}

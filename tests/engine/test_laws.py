@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from parity import MoELayer
@@ -25,12 +25,13 @@ from tests.engine.strategies import (
     calls,
     results,
 )
+from tests.examples import examples
 from tests.strategies import layers
 
 EXACT = 1e-12
 """Two ways to the same float64 number differ by rounding only."""
 
-many = settings(max_examples=100)
+many = examples(100)
 
 
 def activation(name: str, number: float) -> float:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import reference
@@ -20,6 +20,7 @@ from reference import EngineError, MoEConfig, Tally, forward, tally
 from reference.tally import Executed, product
 from reference.threads import threads
 from tests.engine.strategies import Call, calls
+from tests.examples import examples
 
 NAMES = frozenset(
     {"matmul", "dot", "vdot", "vecdot", "inner", "outer", "tensordot", "einsum", "kron", "matvec", "vecmat", "linalg"}
@@ -129,7 +130,7 @@ def test_a_product_of_watched_arrays_that_goes_around_is_noticed(multiply: Calla
     assert False in noted
 
 
-@settings(max_examples=100)
+@examples(100)
 @given(calls())
 def test_no_product_goes_around_the_tally_and_none_is_noted_twice(call: Call) -> None:
     expected = {name: array.tobytes() for name, array in call.run().items()}

@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 import pytest
 import threadpoolctl
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from reference import EngineError, MoEConfig, backward, forward, init
 from reference.threads import threads
 from tests.engine.strategies import Array, Call, assert_all_close, calls, small_pieces
+from tests.examples import examples
 
 NUMBERS = (1, 2, 3, 5)
 MANY = calls(tokens=st.integers(2, 40))
@@ -50,7 +51,7 @@ def blas_of_the_process_on(number: int) -> Iterator[dict[str, int]]:
         let_go(force=True)
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(MANY | calls(tokens=st.integers(2, 40), dtype="float32"))
 def test_bits_do_not_depend_on_the_number_of_threads(call: Call) -> None:
     with small_pieces():
@@ -61,7 +62,7 @@ def test_bits_do_not_depend_on_the_number_of_threads(call: Call) -> None:
     assert results == results[:1] * len(NUMBERS)
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(MANY)
 def test_blocks_and_pieces_give_what_the_whole_gives(call: Call) -> None:
     whole = call.run()
@@ -94,7 +95,7 @@ def test_the_same_seed_gives_the_same_bits(call: Call) -> None:
     assert bits(Call(call.config, call.tokens, call.seed).run()) == bits(call.run())
 
 
-@settings(max_examples=20)
+@examples(20)
 @given(st.lists(MANY, min_size=2, max_size=4))
 def test_layers_that_run_at_once_give_what_each_gives_alone(at_once: list[Call]) -> None:
     together = Barrier(len(at_once))

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -18,6 +18,7 @@ from reference.threads import threads
 from reference.train import TrainConfig, Trainer
 from tests.engine.decoders import DECODERS, batch, decoder, params_of, text
 from tests.engine.strategies import SEEDS, small_pieces
+from tests.examples import examples
 
 TRAIN = TrainConfig(steps=20, warmup=3, peak_learning_rate=3e-3)
 SIZES = st.sampled_from(((1,), (3, 2), (CHUNK + 3, 1), (2, 20, CHUNK)))
@@ -27,7 +28,7 @@ def bits(state: Mapping[str, NDArray[Any]]) -> dict[str, bytes]:
     return {name: array.tobytes() for name, array in state.items()}
 
 
-@settings(max_examples=30)
+@examples(30)
 @given(st.sampled_from(DECODERS), st.booleans(), st.integers(0, 4), st.integers(0, 3))
 def test_a_restored_trainer_goes_on_bit_for_bit(name: str, bitnet: bool, before: int, after: int) -> None:
     config = decoder(name, bitnet=bitnet, dtype="float32")
@@ -43,7 +44,7 @@ def test_a_restored_trainer_goes_on_bit_for_bit(name: str, bitnet: bool, before:
     assert bits(kept) == bits(Trainer.restored(config, TRAIN, kept).state())  # what it was restored from is left alone
 
 
-@settings(max_examples=30)
+@examples(30)
 @given(st.sampled_from(DECODERS), st.booleans(), st.integers(2, 5))
 def test_bits_of_a_run_do_not_depend_on_the_number_of_threads(name: str, bitnet: bool, number: int) -> None:
     config = decoder(name, bitnet=bitnet, dtype="float32")
@@ -68,7 +69,7 @@ def test_a_small_text_is_learnt_by_heart(name: str, bitnet: bool) -> None:
     assert records[-1].cross_entropy < 0.02
 
 
-@settings(max_examples=30)
+@examples(30)
 @given(SIZES, SEEDS, st.floats(1e-4, 1e-1), st.floats(1e-3, 1e3))
 def test_the_first_step_goes_against_the_sign_of_each_gradient_and_only_matrices_decay(
     shape: tuple[int, ...], seed: int, rate: float, scale: float
@@ -82,7 +83,7 @@ def test_the_first_step_goes_against_the_sign_of_each_gradient_and_only_matrices
     np.testing.assert_allclose(params["w"], decayed - rate * np.sign(gradient), rtol=1e-7, atol=1e-9)
 
 
-@settings(max_examples=30)
+@examples(30)
 @given(SIZES, SEEDS, st.integers(1, 4))
 def test_the_norm_is_that_of_all_gradients_together(shape: tuple[int, ...], seed: int, number: int) -> None:
     rng = np.random.default_rng(seed)

@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from parity.errors import InputError
 from parity.experiments import results as module
 from parity.experiments.results import read_results, results_of
+from tests.examples import examples
 
 Files = dict[str, bytes]
 
@@ -98,7 +99,7 @@ def test_what_no_run_writes_is_refused(files: Files, case: str) -> None:
     assert words in str(error.value)
 
 
-@settings(max_examples=150)
+@examples(150)
 @given(st.data())
 def test_altered_files_are_read_or_refused_but_never_crash(files: Files, data: st.DataObject) -> None:
     name = data.draw(st.sampled_from(sorted(files)))

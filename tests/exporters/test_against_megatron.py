@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from parity.cost import cost
@@ -15,6 +15,7 @@ from parity.exporters import Request, export
 from parity.exporters.versions import MEGATRON_CORE
 from reference.router import route_forward
 from tests.engine.strategies import assert_close
+from tests.examples import examples
 from tests.exporters.strategies import expressible_in_megatron, latent_layers
 
 torch: Any = pytest.importorskip("torch")
@@ -53,7 +54,7 @@ def test_the_release_is_the_one_that_exports_name() -> None:
     assert version("megatron-core") == MEGATRON_CORE
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+@examples(60, suppress_health_check=[HealthCheck.too_slow])
 @given(expressible_in_megatron() | st.builds(Request, latent_layers()))
 def test_the_configuration_is_accepted_and_has_the_designs_numbers(request: Request) -> None:
     config, layer = config_of(request), request.layer
@@ -62,7 +63,7 @@ def test_the_configuration_is_accepted_and_has_the_designs_numbers(request: Requ
     assert config.moe_latent_size == (layer.d_latent if layer.head_layer else None)
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow])
+@examples(40, suppress_health_check=[HealthCheck.too_slow])
 @given(expressible_in_megatron())
 def test_the_layer_that_is_built_holds_the_designs_parameters(request: Request) -> None:
     from megatron.core.models.gpt.moe_module_specs import get_moe_module_spec
@@ -79,7 +80,7 @@ def test_the_layer_that_is_built_holds_the_designs_parameters(request: Request) 
     assert found == {"shared": 0} | {row.op: row.params for row in cost(request.layer, "matmul").rows}
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(expressible_in_megatron(), st.integers(0, 2**32 - 1))
 def test_its_gates_are_the_references(request: Request, seed: int) -> None:
     from megatron.core.transformer.moe.moe_utils import topk_routing_with_score_function

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from parity.cost import cost
@@ -15,6 +15,7 @@ from parity.exporters.versions import OLMO_CORE
 from parity.ref import resolve
 from reference.router import route_forward
 from tests.engine.strategies import assert_close
+from tests.examples import examples
 from tests.exporters.strategies import expressible_in_olmo_core
 
 torch: Any = pytest.importorskip("torch")
@@ -32,7 +33,7 @@ def test_the_release_is_the_one_that_exports_name() -> None:
     assert version("ai2-olmo-core") == OLMO_CORE
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+@examples(60, suppress_health_check=[HealthCheck.too_slow])
 @given(expressible_in_olmo_core())
 def test_its_counters_and_the_layer_it_builds_hold_the_designs_parameters(request: Request) -> None:
     config, layer = moe_config(request), request.layer
@@ -50,7 +51,7 @@ def test_its_counters_and_the_layer_it_builds_hold_the_designs_parameters(reques
     assert {op: found[op] for op in ("router", "experts", "shared")} == {"shared": 0} | parts
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow])
+@examples(40, suppress_health_check=[HealthCheck.too_slow])
 @given(expressible_in_olmo_core(), st.integers(0, 2**32 - 1))
 def test_its_gates_are_the_references(request: Request, seed: int) -> None:
     layer, rng = request.layer, np.random.default_rng(seed)

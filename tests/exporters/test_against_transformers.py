@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from parity.builtin import BUILTIN
@@ -15,6 +15,7 @@ from parity.exporters.versions import TORCH, TRANSFORMERS
 from parity.models.builtin import builtin_models
 from reference import forward, init
 from tests.engine.strategies import assert_close
+from tests.examples import examples
 from tests.exporters.strategies import COMPUTATIONS, expressible_in_hf, plain_layers, reference_config
 from tests.exporters.test_hf_laws import config_of
 
@@ -36,7 +37,7 @@ def test_the_releases_are_those_that_exports_name() -> None:
     assert torch.__version__.split("+")[0] == TORCH
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+@examples(60, suppress_health_check=[HealthCheck.too_slow])
 @given(expressible_in_hf().filter(lambda request: request.layer.num_experts > 1))
 def test_experts_router_and_shared_parameters_are_the_designs(request: Request) -> None:
     counts = peer.counted(config_of(export("hf", request)))
@@ -44,7 +45,7 @@ def test_experts_router_and_shared_parameters_are_the_designs(request: Request) 
     assert "shared_gate" not in counts
 
 
-@settings(max_examples=20, suppress_health_check=[HealthCheck.too_slow])
+@examples(20, suppress_health_check=[HealthCheck.too_slow])
 @given(expressible_in_hf().filter(lambda request: request.layer.num_experts == 1))
 def test_a_dense_design_is_the_block_of_every_layer(request: Request) -> None:
     layer = request.layer
@@ -72,7 +73,7 @@ def block_of(request: Request) -> Any:
     return next(block for block in (layer.mlp for layer in model.model.layers) if hasattr(block, "experts"))
 
 
-@settings(max_examples=30, suppress_health_check=[HealthCheck.too_slow])
+@examples(30, suppress_health_check=[HealthCheck.too_slow])
 @given(st.builds(Request, plain_layers(), COMPUTATIONS), st.integers(0, 2**32 - 1))
 def test_a_family_with_a_softmax_computes_what_the_reference_does(request: Request, seed: int) -> None:
     rng, config = np.random.default_rng(seed), reference_config(request)

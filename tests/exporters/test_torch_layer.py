@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, given
 from hypothesis import strategies as st
 
 from parity.exporters import Computation, Request, export
@@ -17,6 +17,7 @@ from parity.ref import resolve
 from reference import backward, forward, init
 from reference.losses import load_balancing_forward
 from tests.engine.strategies import Array, assert_all_close, assert_close
+from tests.examples import examples
 from tests.exporters.strategies import any_requests, reference_config
 
 torch: Any = pytest.importorskip("torch")
@@ -40,7 +41,7 @@ def loaded(request: Request, params: dict[str, Array]) -> Any:
     return layer
 
 
-@settings(max_examples=150)
+@examples(150)
 @given(any_requests(), st.sampled_from((0, 1)) | st.integers(2, 12), SEEDS)
 def test_outputs_and_every_gradient_are_those_of_the_reference(request: Request, tokens: int, seed: int) -> None:
     config, rng = reference_config(request), np.random.default_rng(seed)
@@ -57,7 +58,7 @@ def test_outputs_and_every_gradient_are_those_of_the_reference(request: Request,
     assert_all_close(found, {"y": y, "dx": dx, **grads}, RELATIVE)
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(any_requests().filter(lambda r: r.layer.num_experts > 1), st.integers(1, 12), SEEDS)
 def test_the_load_balancing_loss_is_that_of_the_reference_averaged_over_pools(
     request: Request, tokens: int, seed: int
@@ -73,7 +74,7 @@ def test_the_load_balancing_loss_is_that_of_the_reference_averaged_over_pools(
     assert layer.load_balancing_loss.requires_grad
 
 
-@settings(max_examples=30)
+@examples(30)
 @given(any_requests(), SEEDS)
 def test_equal_logits_send_to_the_lower_number(request: Request, seed: int) -> None:
     config, rng = reference_config(request), np.random.default_rng(seed)
@@ -171,7 +172,7 @@ def test_mixed_precision_runs_and_keeps_close(ref: str) -> None:
 def test_the_files_pass_ruff_and_strict_types(tmp_path: Path) -> None:
     written: set[bytes] = set()
 
-    @settings(max_examples=60, phases=[Phase.generate], database=None, suppress_health_check=list(HealthCheck))
+    @examples(60, phases=[Phase.generate], database=None, suppress_health_check=list(HealthCheck))
     @given(any_requests())
     def write(request: Request) -> None:
         written.add(export("torch", request).files["layer.py"])

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from parity import MoELayer, cost
@@ -15,6 +15,7 @@ from parity.design import FIELDS
 from parity.hidden import gradient_bytes, kept_bytes, optimizer_bytes, weight_bytes
 from parity.precision import PRECISIONS
 from reference import MoEConfig, forward, init
+from tests.examples import examples
 from tests.strategies import layers
 
 MH_MOE = BUILTIN["paper-mh-moe-3"].design
@@ -35,7 +36,7 @@ def arrays(thing: Any, seen: dict[int, Any]) -> dict[int, Any]:
     return seen
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(layers(), st.integers(1, 6))
 def test_activations_are_the_bytes_that_the_engine_keeps(layer: MoELayer, tokens: int) -> None:
     config = MoEConfig(**{name: getattr(layer, name) for name in FIELDS})

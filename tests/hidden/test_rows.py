@@ -7,12 +7,13 @@ from itertools import combinations, product
 from math import ceil
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from parity import MoELayer
 from parity.hidden import Setting, rows_of
 from parity.hidden.binomial import WIDE, expected_excess, expected_multiple
+from tests.examples import examples
 from tests.hidden.strategies import FACTORS, set_layers
 from tests.strategies import layers
 
@@ -65,7 +66,7 @@ def test_more_capacity_drops_no_more_and_pads_no_less(
     assert tight.padding <= loose.padding
 
 
-@settings(max_examples=40)
+@examples(40)
 @given(
     st.integers(1, 3).flatmap(lambda E: st.tuples(st.just(E), st.integers(1, E))),
     st.integers(1, 4),
@@ -92,7 +93,7 @@ def test_expectations_are_the_averages_over_every_way_to_route(
     assert rows.expected_padding == pytest.approx(float(1 - Fraction(kept, computed)), abs=1e-9)
 
 
-@settings(max_examples=30)
+@examples(30)
 @given(
     st.floats(WIDE / 3, WIDE / 2),
     st.fractions(min_value=Fraction(1, 50), max_value=Fraction(49, 50), max_denominator=50),

@@ -5,10 +5,11 @@ from random import Random
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from parity.errors import InputError
+from tests.examples import examples
 from tests.models.configs import FAMILIES
 from tests.models.count import counted
 from tests.models.mutations import mutated
@@ -19,7 +20,7 @@ pytest.importorskip("transformers")
 peer: Any = pytest.importorskip("tests.models.peer")
 
 
-@settings(max_examples=400, suppress_health_check=[HealthCheck.too_slow])
+@examples(400, suppress_health_check=[HealthCheck.too_slow])
 @given(configs())
 def test_every_part_is_as_large_as_in_the_class(config: dict[str, Any]) -> None:
     assert counted(config) == peer.counted(config)
@@ -36,7 +37,7 @@ def test_what_transformers_saves_of_a_config_comes_to_the_same(family: str, form
     assert counted({"model_type": family, **saved}) == counted(config)
 
 
-@settings(max_examples=1500, suppress_health_check=[HealthCheck.too_slow])
+@examples(1500, suppress_health_check=[HealthCheck.too_slow])
 @given(configs(), st.integers(0, 2**64))
 def test_a_damaged_config_is_refused_or_counted_as_the_class_understands_it(config: dict[str, Any], seed: int) -> None:
     damaged = mutated(config, OTHERS, Random(seed), huge=False)

@@ -5,11 +5,12 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from parity.errors import InputError
 from parity.models import ModelCost, cost_of_model, import_config, import_moe_layer
+from tests.examples import examples
 from tests.models.mutations import mutated
 from tests.models.released import RELEASED
 from tests.models.strategies import OTHERS
@@ -33,7 +34,7 @@ def counted_or_refused(config: dict[str, Any], length: int) -> ModelCost | str:
         return str(refused)
 
 
-@settings(max_examples=500)
+@examples(500)
 @given(damaged, st.integers(1, 2**62))
 def test_a_damaged_config_is_counted_or_refused(config: dict[str, Any], length: int) -> None:
     cost = counted_or_refused(config, length)
@@ -47,7 +48,7 @@ def test_a_damaged_config_is_counted_or_refused(config: dict[str, Any], length: 
     assert min(min(row.flops_per_token, row.params, row.active_params) for row in cost.rows) >= 0
 
 
-@settings(max_examples=200)
+@examples(200)
 @given(damaged)
 def test_a_damaged_config_has_an_moe_layer_or_is_refused(config: dict[str, Any]) -> None:
     try:
