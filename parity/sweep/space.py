@@ -103,6 +103,8 @@ def stated(
         for name, given in ranges.items()
         if given is not None
     }
+    if missing := {"heads", "top_k"} - among.keys():
+        raise InputError(f"{min(missing)}=None: accepted are integers, and ranges such as 1-16")
     pools = None if expert_pool is None else _pools(expert_pool)
     granularity = among.pop("granularity", None)
     if granularity is not None:
