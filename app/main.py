@@ -16,6 +16,7 @@ PAGES = {
     "explore": ("Explore", ":material/scatter_plot:", "Every design at parity, and the frontier."),
     "compare": ("Compare", ":material/view_column:", "Designs side by side."),
     "verify": ("Verify", ":material/fact_check:", "The cost model held against the executed layer."),
+    "experiments": ("Experiments", ":material/experiment:", "The paper's variants trained in small."),
     "paper": ("Paper", ":material/menu_book:", "Published claims and tables; certificates to check."),
 }
 

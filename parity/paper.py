@@ -35,6 +35,10 @@ class Paper:
     datasets: tuple[str, ...]
     tables: tuple[PaperTable, ...]
 
+    def table(self, name: str) -> PaperTable:
+        """The table of that name."""
+        return next(table for table in self.tables if table.name == name)
+
 
 @cache
 def published() -> Paper:

@@ -6,7 +6,7 @@ from typing import Any
 from hypothesis import settings
 
 TIMES = int(os.environ.get("PARITY_EXAMPLES", "1"))
-"""10 is what is run from time to time; docs/accuracy.md has the last result."""
+"""10 is what is run before a release."""
 
 
 def examples(number: int, **others: Any) -> settings:

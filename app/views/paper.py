@@ -11,7 +11,7 @@ from app.text import plain
 from parity.audit import Finding, audit, builtin_claims
 from parity.paper import PaperTable, published
 from parity.report.audit import audit_report
-from parity.report.claims import ABOUT, RATIOS_ARE, VERDICTS, claim_tables, overview, said, tally
+from parity.report.claims import ABOUT, RATIOS_ARE, VERDICTS, claim_tables, overview, said, verdict_counts
 from parity.report.paper import table_report
 
 COLORS = {"holds": "green", "off": "red", "not-computable": "gray"}
@@ -36,7 +36,7 @@ def page() -> None:
     left, right = st.columns([3, 2], gap="large")
     with left:
         st.subheader("Claims")
-        st.markdown(plain(f"{ABOUT} {tally(found)}"))
+        st.markdown(plain(f"{ABOUT} {verdict_counts(found)}"))
         wanted = controls.choice("verdict", "Verdict", ["all", *verdicts], "Show the claims with this verdict.")
         show_claims([finding for finding in found if wanted in ("all", finding.verdict)])
         st.code("parity audit", language="bash")

@@ -1,6 +1,5 @@
 """`parity experiment`: train the variants of a table, and report what came out."""
 
-import os
 import signal
 import sys
 from collections.abc import Iterator
@@ -10,13 +9,13 @@ from types import FrameType
 import click
 
 from parity.cli.options import Integer, Parsed, output_options, show
-from parity.cli.sweep import PICTURES
+from parity.cli.pictures import Picture, draw
+from parity.cli.sweep import INTERRUPTED
 from parity.design import shown
 from parity.errors import InputError
 
-INTERRUPTED = 130
 TERMINATED = 143
-"""Exit statuses of what Ctrl-C or SIGTERM ended, as shells have them."""
+"""The exit status of what SIGTERM ended, as shells have it."""
 
 
 @click.group("experiment")
@@ -121,34 +120,16 @@ class _Terminated(BaseException):
 
 @command.command("report")
 @click.argument("folder", metavar="DIR")
-@click.option(
-    "--plot", metavar="FILE", help=f"Draw the learning curves into FILE, as its ending says: {', '.join(PICTURES)}."
-)
+@click.option("--plot", type=Picture(), help="Draw the learning curves into FILE, as its ending says: png, svg or pdf.")
 @output_options
 def report(folder: str, plot: str | None, form: str, output: str | None) -> None:
-    """Show what a run left in DIR: perplexities beside the published ones, paired differences, and the claims.
-
-    With --output FILE that ends in .png, .svg or .pdf, draws the learning curves instead.
-    """
+    """Show what a run left in DIR: perplexities beside the published ones, paired differences, and the claims."""
     from parity.experiments.results import read_results
     from parity.report.experiment import experiment_report
 
-    picture = plot if plot is not None else output if _kind(output) in PICTURES else None
-    if picture is not None and _kind(picture) not in PICTURES:
-        raise InputError(f"--plot {shown(picture)}: accepted are names that end in .{', .'.join(PICTURES)}")
     results = read_results(folder)
-    if picture is not None:
+    if plot is not None:
         from parity.experiments.figure import learning_curves
-        from parity.files import whole_file
 
-        drawn = learning_curves(results)
-        with whole_file(picture) as file:
-            drawn.savefig(file, format=_kind(picture), dpi=150)
-        click.echo(f"wrote {picture}", err=True)
-    if picture is None or picture != output:
-        show(experiment_report(results), form, output)
-
-
-def _kind(path: str | None) -> str:
-    """What the name of a file ends in."""
-    return os.path.splitext(path or "")[1][1:].lower()
+        draw(learning_curves(results), plot)
+    show(experiment_report(results), form, output)

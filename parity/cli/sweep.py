@@ -1,6 +1,5 @@
 """`parity sweep`."""
 
-import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,12 +10,12 @@ from typing import Any
 import click
 
 from parity.cli.options import Among, Words, convention_option, output_options, show
+from parity.cli.pictures import Picture, draw
 from parity.cli.problem import constraint_options, switch_options, target_options, with_constraints, with_target
-from parity.design import CHOICES, MEANING, shown
+from parity.design import CHOICES, MEANING
 from parity.errors import InputError
 from parity.files import whole_file, write_whole
 
-PICTURES = ("png", "svg", "pdf")
 INTERRUPTED = 130
 """The exit status of what Ctrl-C ended, as shells have it."""
 
@@ -41,7 +40,7 @@ INTERRUPTED = 130
     show_default=True,
     help="What the frontier is over: also flops, params, active_params, router_share. The less the better.",
 )
-@click.option("--plot", metavar="FILE", help="Draw the frontier into FILE, as its ending says: png, svg or pdf.")
+@click.option("--plot", type=Picture(), help="Draw the frontier into FILE, as its ending says: png, svg or pdf.")
 @convention_option
 @partial(output_options, also=("parquet",))
 def command(form: str, output: str | None, plot: str | None, **given: Any) -> None:
@@ -56,7 +55,6 @@ def command(form: str, output: str | None, plot: str | None, **given: Any) -> No
 
     if form == "parquet" and output is None:
         raise InputError("--format parquet is not text: accepted with --output FILE")
-    picture = _picture(plot)
     name, target, asked = with_target(given)
     constraints, asked = with_constraints(asked)
     asked["constraints"] = constraints
@@ -72,22 +70,11 @@ def command(form: str, output: str | None, plot: str | None, **given: Any) -> No
     else:
         show(report, form, output)
     if plot is not None and result.feasible:
-        drawn = result.figure()
-        with whole_file(plot) as file:
-            drawn.savefig(file, format=picture, dpi=150)
-        click.echo(f"wrote {plot}", err=True)
+        draw(result.figure(), plot)
     if result.partial or not result.feasible:
         if form != "table":
             click.echo(" ".join(report.notes[:2] if closest else report.notes[:1]), err=True)
         sys.exit(INTERRUPTED if result.partial else 1)
-
-
-def _picture(plot: str | None) -> str:
-    """The kind of picture that the name of the file asks for."""
-    kind = os.path.splitext(plot or "it.png")[1][1:].lower()
-    if kind not in PICTURES:
-        raise InputError(f"--plot {shown(plot)}: accepted are names that end in .{', .'.join(PICTURES)}")
-    return kind
 
 
 def _write(parts: Iterator[str], output: str | None) -> None:

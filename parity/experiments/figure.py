@@ -1,12 +1,10 @@
 """Learning curves: training loss, and perplexity on each set, of every variant; told apart by line and marker."""
 
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING
 
 from parity.errors import InputError
-from parity.experiments.results import Losses, Results
+from parity.experiments.curves import Panel, panels
+from parity.experiments.results import Results
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -14,8 +12,8 @@ if TYPE_CHECKING:
 
 STYLES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (3, 1, 1, 1, 1, 1)))
 MARKERS = "osv^D*"
-POINTS = 100
-"""Points of a curve of training losses, each a mean over the steps before it."""
+MOST_MARKED = 20
+"""Points of a curve that each get a marker; one of more is drawn as a line alone."""
 
 
 def learning_curves(results: Results) -> "Figure":
@@ -30,67 +28,43 @@ def learning_curves(results: Results) -> "Figure":
         raise InputError("a chart needs matplotlib, which is absent: pip install 'moe-parity[app]' adds it") from None
     from matplotlib.ticker import MaxNLocator
 
-    plan = results.plan
-    columns = min(2, 1 + len(results.sets))
-    rows = -(-(1 + len(results.sets)) // columns)
-    drawn = Figure(figsize=(5 * columns + 1.5, 3.4 * rows), layout="constrained")
-    panels = drawn.subplots(rows, columns, squeeze=False).ravel()
-    _draw_training(panels[0], results)
-    for panel, name in zip(panels[1:], results.sets, strict=False):
-        _draw_set(panel, results, name)
-    for panel in panels:
-        panel.grid(color="0.9", linewidth=0.6)
-        panel.set_axisbelow(True)
-        panel.set_xlabel("step")
-        panel.xaxis.set_major_locator(MaxNLocator(integer=True))
-    for panel in panels[1 + len(results.sets) :]:
-        panel.remove()
-    handles, labels = panels[0].get_legend_handles_labels()
-    drawn.legend(handles, labels, loc="outside right upper", fontsize=8, frameon=False)
+    plan, drawn = results.plan, panels(results)
+    columns = min(2, len(drawn))
+    rows = -(-len(drawn) // columns)
+    figure = Figure(figsize=(5 * columns + 1.5, 3.4 * rows), layout="constrained")
+    every = figure.subplots(rows, columns, squeeze=False).ravel()
+    order = [variant.name for variant in plan.suite.variants]
+    for axes, panel in zip(every, drawn, strict=False):
+        _draw(axes, panel, order)
+        axes.grid(color="0.9", linewidth=0.6)
+        axes.set_axisbelow(True)
+        axes.set_xlabel("step")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    for axes in every[len(drawn) :]:
+        axes.remove()
+    handles, labels = every[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside right upper", fontsize=8, frameon=False)
     seeds = f"means and ranges of {plan.seeds} seeds" if plan.seeds > 1 else "one seed"
-    drawn.suptitle(f"{plan.suite.name} at scale {plan.scale.name}, {seeds}", x=0.01, ha="left")
-    return drawn
+    figure.suptitle(f"{plan.suite.name} at scale {plan.scale.name}, {seeds}", x=0.01, ha="left")
+    return figure
 
 
-def _draw_training(axes: "Axes", results: Results) -> None:
-    axes.set_title("training loss, nats per token", loc="left", fontsize=10)
-    for number, variant in enumerate(results.plan.suite.variants):
-        found = [r.training for (name, _), r in results.runs.items() if name == variant.name and len(r.training)]
-        if not found:
-            continue
-        length = min(map(len, found))
-        block = -(-length // POINTS)
-        whole = length // block * block
-        curves = np.array([losses[:whole].reshape(-1, block).mean(axis=1) for losses in found])
-        _draw(axes, number, np.arange(block, whole + 1, block), curves, variant.name, marker=False)
-
-
-def _draw_set(axes: "Axes", results: Results, name: str) -> None:
-    axes.set_title(f"{name}: validation perplexity", loc="left", fontsize=10)
-    for number, variant in enumerate(results.plan.suite.variants):
-        found = [r.curve for (other, _), r in results.runs.items() if other == variant.name and r.curve]
-        if not found:
-            continue
-        length = min(map(len, found))
-        steps = np.array([step for step, _ in found[0][:length]])
-        curves = np.exp(np.array([[losses[name] for _, losses in curve[:length]] for curve in found]))
-        _draw(axes, number, steps, curves, variant.name, marker=True)
-    axes.set_yscale("log")
-    for set_formatter in (axes.yaxis.set_major_formatter, axes.yaxis.set_minor_formatter):
-        set_formatter("{x:g}")
-
-
-def _draw(axes: "Axes", number: int, steps: NDArray[Any], curves: Losses, label: str, *, marker: bool) -> None:
-    (line,) = axes.plot(
-        steps,
-        curves.mean(axis=0),
-        linestyle=STYLES[number % len(STYLES)],
-        marker=MARKERS[number % len(MARKERS)] if marker else None,
-        markersize=4,
-        linewidth=1.2,
-        label=label,
-    )
-    if len(curves) > 1:
-        axes.fill_between(
-            steps, curves.min(axis=0), curves.max(axis=0), alpha=0.12, color=line.get_color(), linewidth=0
+def _draw(axes: "Axes", panel: Panel, order: list[str]) -> None:
+    axes.set_title(panel.title, loc="left", fontsize=10)
+    for name, curve in panel.curves.items():
+        number = order.index(name)
+        (line,) = axes.plot(
+            curve.steps,
+            curve.mean,
+            linestyle=STYLES[number % len(STYLES)],
+            marker=MARKERS[number % len(MARKERS)] if len(curve.steps) <= MOST_MARKED else None,
+            markersize=4,
+            linewidth=1.2,
+            label=name,
         )
+        if len(curve.values) > 1:
+            axes.fill_between(curve.steps, curve.low, curve.high, alpha=0.12, color=line.get_color(), linewidth=0)
+    if panel.logarithmic:
+        axes.set_yscale("log")
+        for set_formatter in (axes.yaxis.set_major_formatter, axes.yaxis.set_minor_formatter):
+            set_formatter("{x:g}")

@@ -11,15 +11,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from parity.design import shown
 from parity.errors import InputError
+from parity.experiments.evaluate import FINAL_TOKENS, points
 from parity.experiments.names import EVALUATIONS, MANIFEST, RESULT, STEPS
 from parity.experiments.plan import FORM, Plan, planned
 from parity.experiments.scales import SCALES
+from parity.experiments.statistics import Losses
 from parity.experiments.suites import SUITES
-from parity.files import parse_json
+from parity.files import open_to_read, parse_json
 
 LARGEST: Mapping[str, int] = {MANIFEST: 1 << 20, STEPS: 1 << 26, EVALUATIONS: 1 << 22, RESULT: 1 << 23}
 """The largest file read of each name, in bytes."""
@@ -31,8 +32,6 @@ MOST_SETS = 100
 LONGEST_NAME = 200
 LARGEST_LOSS = 100.0
 """In nats; that of an untrained model is the logarithm of the vocabulary."""
-
-Losses = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -64,7 +63,11 @@ class Results:
         return [seed for seed in range(self.plan.seeds) if self._final(variant, seed) is not None]
 
     def final(self, variant: str, seed: int) -> Mapping[str, Losses]:
-        """Losses of the windows of each set, of a run that is done."""
+        """Losses of the windows of each set, of a run that is done.
+
+        Raises:
+            KeyError: it is not.
+        """
         found = self._final(variant, seed)
         if found is None:
             raise KeyError(f"{variant}-{seed}")
@@ -81,7 +84,11 @@ def read_results(folder: str) -> Results:
     Raises:
         InputError: it has none, or a file in it is not what a run writes.
     """
-    if not (Path(folder) / MANIFEST).is_file():
+    try:
+        there = os.path.lexists(os.path.join(folder, MANIFEST))
+    except ValueError:  # no name of a file
+        there = False
+    if not there:
         raise InputError(
             f"{shown(folder)} has no {MANIFEST}: accepted are folders that `parity experiment run --out` wrote"
         )
@@ -122,16 +129,11 @@ class _Folder(Mapping[str, bytes]):
         self.folder = folder
 
     def __getitem__(self, name: str) -> bytes:
-        path = self.folder / name
-        if not path.is_file():
+        path = os.path.join(self.folder, name)
+        if not os.path.lexists(path):
             raise KeyError(name)
-        try:
-            with open(path, "rb") as file:
-                return file.read(LARGEST[os.path.basename(name)] + 1)
-        except OSError as error:
-            raise InputError(
-                f"{shown(str(path))} cannot be read ({error.strerror}): accepted are files of a run"
-            ) from None
+        with open_to_read(path, "files of a run") as file:
+            return file.read(LARGEST[os.path.basename(name)] + 1)
 
     def __iter__(self) -> Iterator[str]:
         return (str(path.relative_to(self.folder)) for path in self.folder.rglob("*"))
@@ -189,10 +191,10 @@ def _corpus(about: Mapping[str, Any]) -> tuple[Mapping[str, Any], ...]:
     kept: list[Mapping[str, Any]] = []
     for each in sets:
         name = each.get("name") if isinstance(each, dict) else None
-        if not isinstance(name, str) or not 0 < len(name) <= LONGEST_NAME or name in [k["name"] for k in kept]:
-            raise _wrong(
-                MANIFEST, f"has the set {shown(name)}", f"different names of at most {LONGEST_NAME} characters"
-            )
+        fits = isinstance(name, str) and 0 < len(name) <= LONGEST_NAME and name.isprintable()
+        if not fits or name in [k["name"] for k in kept]:
+            accepted = f"different names of at most {LONGEST_NAME} printable characters"
+            raise _wrong(MANIFEST, f"has the set {shown(name)}", accepted)
         kept.append({"name": name, **{part: _counts(each.get(part)) for part in ("training", "validation")}})
     return tuple(kept)
 
@@ -217,10 +219,12 @@ def _run(files: Mapping[str, bytes], name: str, plan: Plan, sets: tuple[str, ...
             raise _wrong(f"{name}/{STEPS}", f"has step={shown(line.get('step'))} in line {number}", accepted)
         training.append(_loss(f"{name}/{STEPS}", line.get("loss")))
     curve: list[tuple[int, Mapping[str, float]]] = []
-    for line in _lines(files, f"{name}/{EVALUATIONS}"):
+    evaluated = sorted(points(plan.steps))
+    for number, line in enumerate(_lines(files, f"{name}/{EVALUATIONS}")):
         step = line.get("step")
-        if type(step) is not int or not (curve[-1][0] if curve else 0) < step <= plan.steps:
-            raise _wrong(f"{name}/{EVALUATIONS}", f"has step={shown(step)}", f"rising steps up to {plan.steps}")
+        if type(step) is not int or [step] != evaluated[number : number + 1]:
+            accepted = f"the steps {', '.join(map(str, evaluated))} in order"
+            raise _wrong(f"{name}/{EVALUATIONS}", f"has step={shown(step)}", accepted)
         curve.append((step, {s: _loss(f"{name}/{EVALUATIONS}", _of_set(line, s)) for s in sets}))
     final = _final(files, name, plan, sets)
     return TrainedRun(np.array(training), tuple(curve), final) if training or curve or final else None
@@ -244,9 +248,11 @@ def _final(files: Mapping[str, bytes], name: str, plan: Plan, sets: tuple[str, .
     losses = result.get("losses")
     if not isinstance(losses, dict) or set(losses) != set(sets):
         raise _wrong(path, f"has losses={shown(losses)}", f"an object with {', '.join(map(shown, sets))}")
+    most = FINAL_TOKENS // plan.scale.context
     for values in losses.values():
-        if not isinstance(values, list) or not values:
-            raise _wrong(path, f"has {shown(values)} as losses of a set", "lists of numbers")
+        if not isinstance(values, list) or not 0 < len(values) <= most:
+            what = f"{len(values)} losses" if isinstance(values, list) else f"{shown(values)} as losses"
+            raise _wrong(path, f"has {what} of a set", f"lists of 1 to {most} numbers")
     return {s: np.array([_loss(path, value) for value in losses[s]]) for s in sets}
 
 

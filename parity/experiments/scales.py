@@ -54,7 +54,7 @@ SCALES: Mapping[str, Scale] = {
             steps=1000,
             seeds=3,
             checkpoint_every=100,
-            peak_learning_rate=8e-3,  # docs/results/settings.md
+            peak_learning_rate=8e-3,
         ),
         Scale(
             name="small",

@@ -25,6 +25,7 @@ BLOCK = 8
 QUANTILES = (0.025, 0.975)
 
 Losses = NDArray[np.float64]
+"""Cross-entropy in nats per token: of each window of a set [windows], unless something else is said."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ def perplexity(losses: Losses) -> float:
 def difference(contrast: Mapping[str, int], losses: Mapping[str, Sequence[Losses]]) -> Difference:
     """The sum of perplexities, each times its weight in `contrast`, from losses of windows by variant and seed.
 
-    The seeds of all variants are the same ones in the same order.
+    The seeds of all variants are the same ones in the same order, and so are the windows: equally many of each.
     """
     per_window = np.array([losses[name] for name in contrast])  # [variants, seeds, windows]
     weights = np.array(list(contrast.values()), float)

@@ -17,6 +17,7 @@ from parity.experiments.evaluate import CURVE_TOKENS, FINAL_TOKENS, losses, mean
 from parity.experiments.model import built
 from parity.experiments.names import CHECKPOINT, EVALUATIONS, EVENTS, RESULT, STEPS
 from parity.experiments.plan import Plan
+from parity.experiments.scales import Scale
 from parity.experiments.storage import Log, append_event, locked, write_durably, writing
 
 if TYPE_CHECKING:
@@ -95,7 +96,7 @@ def _train(run: Run, progress: Progress, stopping: Callable[[], bool]) -> bool:
             steps.append({"step": step, "loss": float(record.loss), **_details(record)})
             progress(step, float(record.loss))
             if step in points(plan.steps):
-                found = _evaluated(run, trainer, CURVE_TOKENS)
+                found = evaluated(run.corpus, plan.scale, trainer, CURVE_TOKENS)
                 evaluations.append({"step": step, "loss": {name: mean(values) for name, values in found.items()}})
             stopped = stopping()
             if stopped or step == plan.steps or step % plan.checkpoint_every == 0:
@@ -104,7 +105,12 @@ def _train(run: Run, progress: Progress, stopping: Callable[[], bool]) -> bool:
                 save_checkpoint(folder / CHECKPOINT, trainer.state(), step)
             if stopped and step < plan.steps:
                 return False
-    result = {"variant": run.variant, "seed": run.seed, "step": step, "losses": _evaluated(run, trainer, FINAL_TOKENS)}
+    result = {
+        "variant": run.variant,
+        "seed": run.seed,
+        "step": step,
+        "losses": evaluated(run.corpus, plan.scale, trainer, FINAL_TOKENS),
+    }
     write_durably(folder / RESULT, json.dumps(result, allow_nan=False).encode() + b"\n")
     append_event(run.out / EVENTS, _event(run, "done", step))
     return True
@@ -141,17 +147,16 @@ def _stepped(run: Run, trainer: "Trainer", tokens: Windows, step: int) -> "StepR
     return record
 
 
-def _evaluated(run: Run, trainer: "Trainer", most_tokens: int) -> dict[str, list[float]]:
-    """Losses of the windows of each set."""
-    scale = run.plan.scale
+def evaluated(corpus: Corpus, scale: Scale, trainer: "Trainer", most_tokens: int) -> dict[str, list[float]]:
+    """Losses of the windows of each set's validation part, up to so many tokens of it."""
     return {
         name: losses(
             trainer.params,
-            windows(run.corpus.tokens(name, PARTS[1]), scale.context, most_tokens),
+            windows(corpus.tokens(name, PARTS[1]), scale.context, most_tokens),
             trainer.config,
             scale.sequences,
         )
-        for name in run.corpus.sets
+        for name in corpus.sets
     }
 
 

@@ -7,10 +7,9 @@ from fractions import Fraction
 from typing import Any
 
 from parity.audit import Finding, Nearest
+from parity.report.claims import RATIOS
 from parity.report.model import Cell, Report, Share, Table
 from parity.text import percent
-
-RATIOS = ("flops_ratio", "params_ratio", "active_params_ratio")
 
 
 def audit_report(findings: list[Finding]) -> Report:

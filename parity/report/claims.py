@@ -49,7 +49,7 @@ IN_OVERVIEW = tuple((convention, name) for convention in ("paper", "matmul") for
 """The ratios that the overview has."""
 
 
-def tally(findings: Sequence[Finding]) -> str:
+def verdict_counts(findings: Sequence[Finding]) -> str:
     """How many claims there are, and how many have each verdict."""
     verdicts = Counter(finding.verdict for finding in findings)
     return f"{len(findings)} claims: {', '.join(f'{number} {verdict}' for verdict, number in verdicts.items())}."

@@ -23,7 +23,7 @@ NO_DIFFERENCE = {"mean": 0.0, "low": 0.0, "high": 0.0}
 
 def experiment_report(results: Results) -> Report:
     """Perplexities beside the published ones, paired differences to the baseline, claims and costs."""
-    table = _published_table(results)
+    table = published().table(results.plan.suite.name)
     rows = [_Row(variant, results, table) for variant in results.plan.suite.variants]
     judged = [judge(claim, results) for claim in claims_of(results.plan.suite.name)]
     tables = (
@@ -75,10 +75,6 @@ class _Row:
             "design": self.variant.layer.to_dict(),
             "bitnet": self.variant.bitnet,
         }
-
-
-def _published_table(results: Results) -> PaperTable:
-    return next(table for table in published().tables if table.name == results.plan.suite.name)
 
 
 def _by_set(row: Row) -> dict[str, float]:
@@ -137,7 +133,8 @@ def _claims(results: Results, judged: list[Judged]) -> Table:
         (each.claim.text, each.verdict, *(_interval(each.by_set.get(name)) for name in results.sets)) for each in judged
     ]
     return Table(
-        "Claims of the paper; one holds here where the 95 % interval of the difference is below 0 on every set",
+        "Claims of the paper; one holds here where the 95 % interval of the difference is below 0 on every set, "
+        "and does not where it is above 0 on any",
         ("claim", "verdict", *results.sets),
         tuple(rows),
         words=frozenset(range(2 + len(results.sets))),
@@ -259,5 +256,5 @@ def _about_intervals(results: Results) -> str:
     return (
         "Intervals: bootstrap over pairs of runs with the same seed and over the evaluated text, widened for the few "
         f"seeds ({results.plan.seeds} here) as Student's t would; each is at 95 % by itself. Few seeds make them wide, "
-        "not wrong: a difference within its interval is undecided, not absent."
+        "not wrong: a difference whose interval contains 0 is undecided, not absent."
     )

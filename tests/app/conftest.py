@@ -28,7 +28,7 @@ from parity.report.model import Report, for_people
 from parity.text import integer, percent
 from tests.app.server import PATIENCE, Served, noting, serving
 
-PAGES = ("solve", "explore", "compare", "verify", "paper")
+PAGES = ("solve", "explore", "compare", "verify", "experiments", "paper")
 APP = Path(app.__file__).parent
 CONFIGS = {path.stem: path for path in sorted((Path(__file__).parents[1] / "data" / "models").glob("*.json"))}
 """Files config.json of released models."""

@@ -14,6 +14,8 @@ from hypothesis import strategies as st
 from parity.errors import InputError
 from parity.experiments import results as module
 from parity.experiments.results import read_results, results_of
+from parity.report.experiment import experiment_report
+from parity.report.formats import FORMATS
 from tests.examples import examples
 
 Files = dict[str, bytes]
@@ -61,6 +63,10 @@ def replaced(name: str, data: bytes) -> Callable[[Files], Files]:
     return lambda files: {**files, name: data}
 
 
+def named(manifest: Any, name: str) -> None:
+    manifest["corpus"]["sets"][0]["name"] = name
+
+
 HOSTILE: dict[str, tuple[Callable[[Files], Files], str]] = {
     "no manifest": (lambda files: {n: d for n, d in files.items() if n != "manifest.json"}, "no manifest.json"),
     "manifest of a list": (replaced("manifest.json", b"[]"), "is []"),
@@ -85,7 +91,15 @@ HOSTILE: dict[str, tuple[Callable[[Files], Files], str]] = {
     "falling steps": (replaced("both-0/evaluations.jsonl", b'{"step": 0, "loss": {"words": 1}}\n'), "step=0"),
     "another's result": (edited("both-0/result.json", lambda r: r.update(seed=1)), "is of both, seed 1"),
     "losses of another set": (edited("both-0/result.json", lambda r: r.update(losses={"other": [1]})), "losses"),
-    "no losses": (edited("both-0/result.json", lambda r: r["losses"].update(words=[])), "lists of numbers"),
+    "no losses": (edited("both-0/result.json", lambda r: r["losses"].update(words=[])), "has 0 losses"),
+    "too many windows": (edited("both-0/result.json", lambda r: r["losses"].update(words=[1.0] * 10**5)), "1 to 8192"),
+    "losses of a word": (edited("both-0/result.json", lambda r: r["losses"].update(words="1")), "has 1 as losses"),
+    "a set with half a character": (edited("manifest.json", lambda m: named(m, "\ud800")), "printable"),
+    "a set of two lines": (edited("manifest.json", lambda m: named(m, "a\nb")), "printable"),
+    "evaluated at other steps": (
+        replaced("both-0/evaluations.jsonl", b'{"step": 7, "loss": {"words": 1}}\n'),
+        "step=7",
+    ),
     "fewer windows": (edited("both-0/result.json", lambda r: r["losses"]["words"].pop()), "windows of words"),
     "losses in lists": (edited("both-0/result.json", lambda r: r["losses"].update(words=[[1]])), "a loss of"),
 }
@@ -99,9 +113,11 @@ def test_what_no_run_writes_is_refused(files: Files, case: str) -> None:
     assert words in str(error.value)
 
 
-@examples(150)
+@examples(100)
 @given(st.data())
-def test_altered_files_are_read_or_refused_but_never_crash(files: Files, data: st.DataObject) -> None:
+def test_altered_files_are_reported_in_every_format_or_refused_but_never_crash(
+    files: Files, data: st.DataObject
+) -> None:
     name = data.draw(st.sampled_from(sorted(files)))
     content = bytearray(files[name])
     place = data.draw(st.integers(0, len(content) - 1))
@@ -110,13 +126,20 @@ def test_altered_files_are_read_or_refused_but_never_crash(files: Files, data: s
         found = results_of({**files, name: bytes(content)})
     except InputError:
         return
-    assert found.plan.suite.variants
+    for form in FORMATS.values():
+        form(experiment_report(found)).encode("utf-8")
 
 
 def test_no_more_of_a_file_is_read_than_is_accepted(finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(module.LARGEST, "steps.jsonl", 100)
     with pytest.raises(InputError, match="larger than 100 bytes"):
         read_results(str(finished))
+
+
+@pytest.mark.parametrize("name", ["x" * 5000, "a\0b", ""])
+def test_what_is_no_name_of_a_folder_is_refused(name: str) -> None:
+    with pytest.raises(InputError, match="accepted are folders"):
+        read_results(name)
 
 
 def test_a_folder_without_results_is_refused(tmp_path: Path) -> None:

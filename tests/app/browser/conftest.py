@@ -27,7 +27,7 @@ def expect(*of: Any) -> Any:
     return playwright().expect(*of)
 
 
-DEEP_LINK = re.compile(r"/(explore|compare|verify|paper)/_stcore/(health|host-config)$")
+DEEP_LINK = re.compile(rf"/({'|'.join(PAGES)})/_stcore/(health|host-config)$")
 """What Streamlit asks for, and does not find, when a page other than the first is opened by its address."""
 ADDRESS = {page: "" if page == "solve" else page for page in PAGES}
 
