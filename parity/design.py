@@ -151,7 +151,10 @@ def check_field(name: str, value: object) -> None:
         if value not in CHOICES[name]:
             raise InputError(f"{name}={shown(value)}: accepted are {' and '.join(CHOICES[name])}")
     else:
-        raise InputError(f"{shown(name)} is not a field of a design: accepted are {', '.join(FIELDS)}")
+        plain = name.replace("_", "").lower()
+        near = [field for field in FIELDS if field.replace("_", "") == plain]
+        hint = f"did you mean {near[0]}? Accepted" if near else "accepted"
+        raise InputError(f"{shown(name)} is not a field of a design: {hint} are {', '.join(FIELDS)}")
 
 
 def check_given(name: str, value: object) -> None:

@@ -117,6 +117,10 @@ def state(
     Raises:
         InputError: a value cannot work, or two do not go together.
     """
+    if not isinstance(baseline, MoELayer | RawTarget):
+        raise InputError(
+            f"baseline={shown(baseline)}: accepted are a MoELayer, as parity.ref.resolve gives, and a RawTarget"
+        )
     given = {"num_experts": num_experts, "d_expert": d_expert, "heads": heads, "top_k": top_k}
     for name, value in given.items():
         if value is not None:

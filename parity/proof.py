@@ -7,7 +7,7 @@ from parity.exact import Point
 from parity.lattice import Lattice
 from parity.problem import Problem
 from parity.search import Search
-from parity.text import integer, number, percent_at_least
+from parity.text import counted, integer, number, percent_at_least
 
 
 def proof(problem: Problem, lattice: Lattice, found: Search) -> Iterator[str]:
@@ -33,8 +33,8 @@ def proof(problem: Problem, lattice: Lattice, found: Search) -> Iterator[str]:
     how = "the most promising first" if found.proven else "and then the search was given up"
     yield (
         "FLOPs and parameters grow with both unknowns, so over a box of pairs both errors are at least what its two "
-        f"corners allow. {integer(found.pairs_examined)} single pairs and {integer(found.boxes_bounded)} boxes holding "
-        f"all the others were examined, {how}."
+        f"corners allow. {counted(found.pairs_examined, 'single pair')} and "
+        f"{counted(found.boxes_bounded, 'box', 'es')} holding all the others were examined, {how}."
     )
     best = lattice.pair(*found.points[0])
     flops, params = lattice.differences(*found.points[0])

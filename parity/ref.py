@@ -69,7 +69,9 @@ def look_up(ref: str, *, files: bool = True, moe_layer: bool = False) -> Found:
 
     if ref in builtin_models():
         return _from_config(ref, builtin_models()[ref].config, moe_layer)
-    on_the_hub = next((name for name, model in builtin_models().items() if model.source.lower() == ref.lower()), None)
+    on_the_hub = next(
+        (name for name, model in builtin_models().items() if ref.lower() in (name, model.source.lower())), None
+    )
     if files and (os.path.lexists(ref) or (not on_the_hub and "/" in ref) or ref.endswith(".json")):
         return _from_path(ref, moe_layer)
     if on_the_hub:
@@ -125,27 +127,28 @@ def _is(layer: MoELayer, fields: Mapping[str, Any]) -> bool:
         return False
 
 
-def parse_integer(name: str, text: str, least: int = 1) -> int:
-    """An integer in decimal digits, from `least` to 2^63 - 1.
+def parse_integer(name: str, text: str, least: int = 1, most: int = LARGEST_INTEGER) -> int:
+    """An integer in decimal digits, from `least` to `most`.
 
     Raises:
         InputError: `text` is something else.
     """
-    if text.isascii() and text.isdigit() and len(text) <= 40 and least <= int(text) <= LARGEST_INTEGER:
+    if text.isascii() and text.isdigit() and len(text) <= 40 and least <= int(text) <= most:
         return int(text)
-    raise InputError(f"{name}={shown(text)}: accepted are integers from {least} to {LARGEST_INTEGER}")
+    raise InputError(f"{name}={shown(text)}: accepted are integers from {least} to {most}")
 
 
 def parse_percent(name: str, text: str) -> Fraction:
-    """A percentage in decimal notation as a share, exactly: `2.5` is 1/40.
+    """A percentage in decimal notation, with a sign or without, as a share, exactly: `2.5` and `2.5%` are 1/40.
 
     Raises:
         InputError: `text` is something else.
     """
-    whole, _, part = text.partition(".")
-    if text.isascii() and (whole + part).isdigit() and len(text) <= 40:
-        return Fraction(text) / 100
-    raise InputError(f"{name}={shown(text)}: accepted are percentages of at least 0, such as 2 or 0.5")
+    number = text.removesuffix("%")
+    whole, _, part = number.partition(".")
+    if number.isascii() and (whole + part).isdigit() and len(number) <= 40:
+        return Fraction(number) / 100
+    raise InputError(f"{name}={shown(text)}: accepted are percentages of at least 0 in decimals, such as 2 or 0.5")
 
 
 def parse_field(name: str, text: str) -> int | bool | str:

@@ -31,9 +31,9 @@ def integer(value: int) -> str:
     return f"{value:,}"
 
 
-def counted(value: int, what: str) -> str:
-    """A number of things: `1 head`, `2 heads`."""
-    return f"{integer(value)} {what}{'' if value == 1 else 's'}"
+def counted(value: int, what: str, ending: str = "s") -> str:
+    """A number of things: `1 head`, `2 heads`, and with the ending `es` `2 boxes`."""
+    return f"{integer(value)} {what}{'' if value == 1 else ending}"
 
 
 def number(value: Fraction | Decimal) -> str:

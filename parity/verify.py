@@ -7,6 +7,7 @@ engine's tally and the arrays it allocated; neither is derived from the other.
 import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from math import gcd
 from typing import Literal
 
 import numpy as np
@@ -140,10 +141,11 @@ def scaled_down(layer: MoELayer, factor: int) -> MoELayer:
     Raises:
         InputError: a width is not a multiple of `factor`, or heads no longer divide.
     """
-    for name in ("d_model", "d_latent", "d_expert", "d_shared"):
-        value = getattr(layer, name)
+    widths = {name: getattr(layer, name) for name in ("d_model", "d_latent", "d_expert", "d_shared")}
+    for name, value in widths.items():
         if value % factor:
-            raise InputError(f"scale_down={factor} does not divide {name}={value}: accepted are common divisors")
+            common = gcd(*widths.values())
+            raise InputError(f"scale_down={factor} does not divide {name}={value}: accepted are divisors of {common}")
     try:
         return replace(
             layer,

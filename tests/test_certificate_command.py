@@ -118,11 +118,13 @@ def test_a_design_with_one_number_given_is_certified_as_solve_finds_it(run: Run,
     assert certificate["optimality"]["optimal"] is True
 
 
+MIXTRAL = ("--baseline", "mixtral-8x7b-v0.1", "mixtral-8x7b-v0.1")
 REFUSED = {
     "not what the design has": (("paper-smoe", "--num-experts", 9), "--num-experts 9"),
     "both given": (("paper-smoe", "--num-experts", 8, "--d-expert", 2048), "accepted is one"),
     "a scale that does not divide": (("paper-smoe", "--scale-down", 5), "scale_down=5 does not divide d_model=768"),
-    "a scale that is too large": (("mixtral-8x7b-v0.1", "--scale-down", 1), "scale_down="),
+    "a scale that is too large": ((*MIXTRAL, "--scale-down", 1), "scale_down="),
+    "another width without a baseline": (MIXTRAL[-1:], "d_model=4096 and paper-smoe 768"),
     "too many tokens": (("paper-smoe", "--scale-down", 1, "--tokens", 10**9), "tokens=1000000000"),
     "no design": (("nobody",), "nobody"),
     "nowhere to write": (("paper-smoe", "--scale-down", 8, "--output", "/nowhere/at/all.json"), "/nowhere/at/all.json"),

@@ -49,7 +49,7 @@ REFUSED = [
     ("limit=0", (*SOLVE, "--limit", "0")),
     ("ep=0", (*SOLVE, "--ep", "0")),
     ("-1", (*SOLVE, "--tolerance", "-1")),
-    ("1%", (*SOLVE, "--tolerance", "1%")),
+    ("1%%", (*SOLVE, "--tolerance", "1%%")),
     ("inf", (*SOLVE, "--tolerance", "inf")),
     ("1e-3", (*SOLVE, "--tolerance", "1e-3")),
     (".", (*SOLVE, "--tolerance", ".")),

@@ -1,6 +1,7 @@
 """`parity certify`."""
 
 from functools import partial
+from textwrap import fill
 from typing import Any
 
 import click
@@ -11,6 +12,7 @@ from parity.cli.problem import DEFAULT_BASELINE, constraint_options, prefer_opti
 from parity.design import MoELayer
 from parity.errors import InputError
 from parity.ref import Found, is_builtin
+from parity.report.model import WIDTH
 from parity.search import Prefer
 from parity.text import flag
 
@@ -58,6 +60,11 @@ def command(
     from parity.report.certificate import certificate_report
 
     matched = baseline or Found(DEFAULT_BASELINE, BUILTIN[DEFAULT_BASELINE].design)
+    if baseline is None and ref.design.d_model != matched.design.d_model:
+        raise InputError(
+            f"the design has d_model={ref.design.d_model} and {DEFAULT_BASELINE} {matched.design.d_model}: accepted is "
+            "--baseline with what the design is to come close to"
+        )
     constraints, unknowns = with_constraints({name: value for name, value in given.items() if value is not None})
     claim = Claim(
         baseline=matched.design,
@@ -75,7 +82,8 @@ def command(
     if form == "json":
         emit(canonical(certificate).decode("utf-8") + "\n", output)
         if output is not None:  # what has been certified, for whoever does not read JSON
-            click.echo("\n".join(certificate_report(certificate).notes[:2]), err=True)
+            said = certificate_report(certificate).notes[:2]
+            click.echo("\n\n".join(fill(note, WIDTH) for note in said), err=True)
     else:
         show(certificate_report(certificate), form, output)
     executed = certificate["executed"]

@@ -12,8 +12,9 @@ from parity.cli.options import output_options, show
 def command(ctx: click.Context, file: str, form: str, output: str | None) -> None:
     """Check the certificate FILE, whoever wrote it: derive all of it again from its two designs.
 
-    No number in it is believed and no digest. Exit status 1 if anything but its informative part differs,
-    and then what. --format markdown or latex gives a paragraph and tables for a paper.
+    No number in it is believed and no digest. Exit status 1 if anything differs from what is derived, and
+    then what; where only its informative part was changed after it was signed, its digest differs. --format
+    markdown or latex gives a paragraph and tables for a paper.
     """
     from parity.certificate import check_bytes
     from parity.certificate.reading import LARGEST_CERTIFICATE

@@ -10,6 +10,9 @@ import click
 
 from parity.errors import ParityError
 
+INTERRUPTED = 130
+"""The exit status of what Ctrl-C ended, as shells have it."""
+
 COMMANDS = {
     "app": "Open the app in the browser.",
     "audit": "Check published claims of parity by computing them.",
@@ -52,6 +55,9 @@ class _Commands(click.Group):
             return super().invoke(ctx)
         except ParityError as error:
             raise _refused(error) from None
+        except (KeyboardInterrupt, click.Abort):
+            click.echo("interrupted", err=True)
+            sys.exit(INTERRUPTED)
         except OSError as error:
             if error.errno == EPIPE:  # the reader has gone, and click leaves quietly
                 raise

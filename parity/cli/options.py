@@ -11,6 +11,7 @@ from click.shell_completion import CompletionItem
 
 from parity.builtin import BUILTIN
 from parity.conventions import CONVENTIONS
+from parity.design import LARGEST_INTEGER
 from parity.errors import InputError
 from parity.files import write_whole
 from parity.ranges import Ranges
@@ -44,16 +45,16 @@ class Parsed(click.ParamType[Value]):
 
 
 class Integer(Parsed[int]):
-    """Decimal digits, from `least` to 2^63 - 1."""
+    """Decimal digits, from `least` to `most`."""
 
     name = "integer"
 
-    def __init__(self, least: int = 1) -> None:
-        self.least = least
+    def __init__(self, least: int = 1, most: int = LARGEST_INTEGER) -> None:
+        self.least, self.most = least, most
 
     def read(self, name: str, text: str) -> int:
         """Parse the digits."""
-        return parse_integer(name, text, self.least)
+        return parse_integer(name, text, self.least, self.most)
 
 
 class Percent(Parsed[Fraction]):
@@ -142,9 +143,16 @@ def output_options(command: Command, also: tuple[str, ...] = (), otherwise: str 
     forms = (*FORMATS, *also)
 
     def by_ending(ctx: click.Context, _param: click.Parameter, given: str | None) -> str:
-        ending = os.path.splitext(ctx.params["output"] or "")[1].lower()
+        output = ctx.params["output"] or ""
+        ending = os.path.splitext(output)[1].lower()
         meant = ENDINGS.get(ending, ending[1:])
-        return given or (meant if meant in forms else otherwise)
+        if given or meant in forms:
+            return given or meant
+        if ending and otherwise == "table":
+            endings = ", ".join(sorted({*ENDINGS, *(f".{form}" for form in forms if form not in ENDINGS.values())}))
+            said = f"{output}: accepted are names that end in {endings}, or --format beside"
+            raise click.BadParameter(said, ctx, param_hint="--output")
+        return otherwise
 
     command = click.option(
         "--format",
@@ -170,6 +178,8 @@ def show(report: Report, form: str, output: str | None) -> None:
         emit(to_text(report, color=not terminal.no_color, width=max(WIDTH, terminal.width)), None)
     else:
         emit(FORMATS[form](report), output)
+        if form == "csv" and report.records is None and len(report.tables) > 1:
+            click.echo(f"CSV has the first of {len(report.tables)} tables: --format json has all", err=True)
 
 
 def emit(text: str, output: str | None) -> None:

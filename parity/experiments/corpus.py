@@ -24,6 +24,7 @@ from parity.errors import InputError
 from parity.experiments import default_text
 from parity.experiments.documents import ACCEPTED, LEAST_CHARACTERS, documents, files_of, name_of
 from parity.files import open_to_read
+from parity.text import counted
 
 ONE_IN = 10
 """One document in so many is for validation."""
@@ -112,11 +113,11 @@ def corpus(sets: Sequence[TextSet], vocabulary: int, context: int, folder: Path)
     for each in made.about["sets"]:
         for part in PARTS:
             if each[part]["tokens"] < 2 * context:
+                of = f"{counted(each[part]['documents'], 'document')} of {counted(each[part]['tokens'], 'token')}"
                 raise InputError(
-                    f"{shown(each['name'])} has {each[part]['documents']} documents of {each[part]['tokens']} tokens "
-                    f"in its {part} part: accepted are texts with {2 * context} or more in each, one document in "
-                    f"{ONE_IN} being for validation; a document is a line of JSON lines, a row of Parquet, or plain "
-                    f"text of {LEAST_CHARACTERS} characters or more up to a blank line"
+                    f"{shown(each['name'])} has {of} in its {part} part: accepted are texts with {2 * context} or more "
+                    f"in each, one document in {ONE_IN} being for validation; a document is a line of JSON, a row "
+                    f"of Parquet, or plain text of {LEAST_CHARACTERS} characters or more up to a blank line"
                 )
     return made
 

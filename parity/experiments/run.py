@@ -3,14 +3,19 @@
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 from parity.design import shown
+from parity.errors import InputError
 from parity.experiments.corpus import corpus, text_sets
 from parity.experiments.plan import Plan, check, keep
 from parity.experiments.pool import Report, run_here
 from parity.experiments.storage import locked, writing
 from parity.experiments.training import Run
+
+NEEDED = ("tokenizers", "safetensors")
+"""What the installation may lack."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +48,12 @@ def run_experiment(
     Raises:
         ParityError: the folder has other results or is in use, a text cannot be used, or a run cannot go on.
     """
+    for name in NEEDED:
+        if find_spec(name) is None:
+            raise InputError(f"experiments need {name}, which is absent: pip install 'moe-parity[experiments]' adds it")
     folder = Path(out)
+    if os.path.lexists(folder) and not folder.is_dir():
+        raise InputError(f"--out {shown(out)} is no folder: accepted are new folders and those of an earlier run")
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
     held = f"{shown(out)} is in use by another `parity experiment run`: accepted is to wait for it or to end it"

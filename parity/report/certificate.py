@@ -49,7 +49,7 @@ def check_report(checked: Checked) -> Report:
     )
     count = len(rows)
     return Report(
-        data, (table,), (f"The certificate does NOT hold: {count} {'part' if count == 1 else 'parts'} of it.",)
+        data, (table,), (f"The certificate does NOT hold: {count} {'part differs' if count == 1 else 'parts differ'}.",)
     )
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from parity.report.experiment_designs import designs_table
 from parity.report.formats import to_text
 from parity.report.model import Report
-from parity.text import integer
+from parity.text import counted, integer
 
 if TYPE_CHECKING:
     from parity.experiments.plan import Plan
@@ -48,7 +48,7 @@ class Display:
         self.say(to_text(Report({}, (designs_table(self.plan.suite, self.plan.scale),))))
         done = len(asked.runs) - len(asked.left)
         self.say(
-            f"{len(asked.runs)} runs of {integer(self.plan.steps)} steps, {integer(self.plan.tokens)} tokens each"
+            f"{len(asked.runs)} runs of {counted(self.plan.steps, 'step')}, {integer(self.plan.tokens)} tokens each"
             + (f"; {done} done before" if done else "")
         )
         self._total = len(asked.left) * self.plan.steps

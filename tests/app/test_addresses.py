@@ -10,6 +10,7 @@ CHOICES = [
     *(("explore", name) for name in ("baseline", "expert_pool", "convention", "profile")),
     ("compare", "convention"),
     ("verify", "design"),
+    ("experiments", "results"),
     ("paper", "verdict"),
     ("paper", "table"),
 ]
@@ -18,6 +19,7 @@ OF_EACH = {
     "explore": {"heads": "2"},
     "compare": {"designs": "paper-smoe"},
     "verify": {"tokens": "8"},
+    "experiments": {"results": "a folder of your own"},
     "paper": {"verdict": "holds"},
 }
 
