@@ -202,3 +202,35 @@ def test_completion_knows_the_designs() -> None:
 def test_the_command_line_and_the_version_say_what_they_are(run: Run) -> None:
     assert all(name in run("--help").stdout for name in COMMANDS)
     assert run("--version").stdout.startswith("parity, version ")
+
+
+@pytest.mark.parametrize(("typed", "hint"), [("solv", "did you mean solve?"), ("table5", "accepted are solve")])
+def test_a_command_that_does_not_exist_is_refused_with_those_that_do(run: Run, typed: str, hint: str) -> None:
+    result = run(typed)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert hint in result.stderr
+    assert all(name in result.stderr for name in COMMANDS)
+
+
+def test_what_is_interrupted_ends_as_in_a_shell_and_never_as_an_answer(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("parity.audit.audit", interrupted)
+    result = run("audit")
+    assert (result.exit_code, result.stdout, result.stderr) == (130, "", "interrupted\n")
+
+
+@pytest.mark.parametrize("name", ["x.parquet", "x.yaml", "x.png"])
+def test_an_ending_that_says_no_format_is_refused_unless_a_format_stands_beside(
+    run: Run, tmp_path: Path, name: str
+) -> None:
+    result = run("solve", "--heads", 3, "--topk", 3, "--output", tmp_path / name)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert name in result.stderr
+    assert ".json" in result.stderr
+    assert not (tmp_path / name).exists()
+    assert run("solve", "--heads", 3, "--topk", 3, "--output", tmp_path / name, "--format", "table").exit_code == 0
+    assert "Parity with paper-smoe" in (tmp_path / name).read_text("utf-8")

@@ -22,8 +22,8 @@ from parity.text import flag
 @click.argument("ref", type=Ref())
 @convention_option
 @constraint_options
-@click.option("--num-experts", type=Integer(), help="As for solve: it was given, not solved for.")
-@click.option("--d-expert", type=Integer(), help="As for solve: it was given, not solved for.")
+@click.option("--num-experts", type=Integer(), help="As for solve: fixed, and not solved for.")
+@click.option("--d-expert", type=Integer(), help="As for solve: fixed, and not solved for.")
 @prefer_option
 @click.option("--tokens", type=Integer(), default=64, show_default=True, help="Tokens to execute it on.")
 @click.option(
@@ -32,7 +32,7 @@ from parity.text import flag
     metavar="N",
     help="Execute it at 1/N of its widths.  [default: the largest scale that anyone can check]",
 )
-@click.option("--seed", type=Integer(0), default=0, show_default=True, help="Of parameters and tokens.")
+@click.option("--seed", type=Integer(0), default=0, show_default=True, help="Seed of parameters and tokens.")
 @moe_layer_option
 @partial(output_options, otherwise="json")
 @click.pass_context

@@ -36,7 +36,7 @@ class _Option(Parsed[tuple[str, str]]):
         return key, value
 
 
-@command.command("run")
+@command.command("run", short_help="Train every variant of a suite.")
 @click.argument("suite", metavar="SUITE", type=click.Choice([f"table{number}" for number in range(1, 6)]))
 @click.option("--out", required=True, metavar="DIR", help="Folder of the results; one of an earlier run goes on.")
 @click.option(
@@ -118,7 +118,7 @@ class _Terminated(BaseException):
     """SIGTERM has come."""
 
 
-@command.command("report")
+@command.command("report", short_help="Show what a run left, and the verdicts.")
 @click.argument("folder", metavar="DIR")
 @click.option("--plot", type=Picture(), help="Draw the learning curves into FILE, as its ending says: png, svg or pdf.")
 @output_options

@@ -123,7 +123,7 @@ def moe_layer_option(command: Command) -> Command:
         is_eager=True,
         expose_value=False,
         callback=keep,
-        help="Of a model's config.json read the MoE layer alone, where the rest may not be understood.",
+        help="Read only the MoE layer of a config.json, even if the rest is not understood.",
     )(command)
 
 
@@ -134,7 +134,7 @@ def convention_option(command: Command, default: str | None = "paper") -> Comman
         type=click.Choice(list(CONVENTIONS)),
         default=default,
         show_default=default or "paper for a layer, matmul for a model",
-        help="How to count: " + "; ".join(f"{c.name}: {c.used_for}" for c in CONVENTIONS.values()) + ".",
+        help="How to count: " + ", ".join(f"{c.name} ({c.used_for})" for c in CONVENTIONS.values()) + ".",
     )(command)
 
 

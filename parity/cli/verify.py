@@ -9,7 +9,7 @@ from parity.ref import Found
 @click.command("verify")
 @click.argument("ref", type=Ref())
 @click.option("--tokens", type=Integer(), default=64, show_default=True, help="Tokens to run.")
-@click.option("--seed", type=Integer(0), default=0, show_default=True, help="Of parameters and tokens.")
+@click.option("--seed", type=Integer(0), default=0, show_default=True, help="Seed of parameters and tokens.")
 @click.option("--scale-down", type=Integer(), metavar="N", help="Verify the same design at 1/N of its widths.")
 @output_options
 @click.pass_context

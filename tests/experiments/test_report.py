@@ -178,3 +178,21 @@ def test_what_cannot_be_is_refused_in_words(run: Run, tmp_path: Path, finished: 
         result = run("experiment", *arguments)
         assert (result.exit_code, result.stdout) == (2, ""), arguments
         assert words in result.stderr
+
+
+def test_without_a_package_that_experiments_need_nothing_is_begun(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("parity.experiments.run.find_spec", lambda name: None if name == "tokenizers" else name)
+    result = run("experiment", "run", "table1", "--out", tmp_path / "out")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "experiments need tokenizers" in result.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_file_is_no_folder_of_results(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("kept")
+    result = run("experiment", "run", "table1", "--out", tmp_path / "file")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "is no folder: accepted are new folders" in result.stderr
+    assert (tmp_path / "file").read_text() == "kept"
