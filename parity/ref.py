@@ -16,7 +16,7 @@ from parity.errors import InputError
 from parity.files import LARGEST_FILE, parse_json, read_json
 
 if TYPE_CHECKING:
-    from parity.models.description import Model
+    from parity.models.description import Model, Part
 
 CHECKPOINT_ENDINGS = (".safetensors", ".safetensors.index.json")
 
@@ -30,6 +30,8 @@ class Found:
     model: "Model | None" = None
     checkpoint: str | None = None
     """Where its tensors are."""
+    beside: "tuple[Part, ...]" = ()
+    """What the layer, if it is of a model, has that a design does not describe."""
 
     @property
     def layer_name(self) -> str:
@@ -229,7 +231,8 @@ def _from_config(ref: str, config: Any, moe_layer: bool) -> Found:
 
     try:
         if moe_layer:
-            return Found(ref, import_moe_layer(config))
+            layer, beside = import_moe_layer(config)
+            return Found(ref, layer, beside=beside)
         return Found(ref, model=import_config(config))
     except InputError as error:
         raise InputError(f"{shown(ref)}: {error}") from None

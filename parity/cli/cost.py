@@ -75,7 +75,7 @@ def _report(ref: Found, tokens: int | None, sequence_length: int | None, convent
     if ref.model is None:
         if sequence_length is not None:
             raise InputError(f"--sequence-length {sequence_length} of a layer: accepted are whole models")
-        return cost_report(ref.name, ref.design, convention or "paper", tokens)
+        return cost_report(ref.name, ref.design, convention or "paper", tokens, ref.beside)
     if convention not in (None, "matmul"):
         raise InputError(f"--convention {convention} of a whole model: accepted is matmul, or --moe-layer beside")
     return model_report(ref.name, ref.model, tokens, sequence_length)

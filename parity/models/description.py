@@ -186,6 +186,11 @@ class Model:
         return sum(placed.times for placed in self.moe_blocks)
 
     @property
+    def beside(self) -> tuple[Part, ...]:
+        """What an MoE layer has that a design does not describe; of several kinds, each part once."""
+        return tuple(dict.fromkeys(part for placed in self.moe_blocks for part in placed.block.parts))
+
+    @property
     def layers(self) -> frozenset[MoELayer]:
         """The kinds of MoE layers; of a dense model, its feed-forward blocks as layers of one expert."""
         moe = frozenset(placed.block.layer for placed in self.moe_blocks if placed.block.layer)

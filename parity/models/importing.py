@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from parity.design import MoELayer, shown
 from parity.errors import InputError
-from parity.models.description import Model
+from parity.models.description import Model, Part
 from parity.models.families.common import Family
 from parity.models.families.table import FAMILIES
 from parity.models.reading import Config
@@ -56,8 +56,8 @@ def import_config(config: object) -> Model:
     return replace(model, notes=(*model.notes, BESIDE)) if whole is not fields and BESIDE_FIELD in whole else model
 
 
-def import_moe_layer(config: object) -> MoELayer:
-    """The MoE layer of a config whose family is known, whatever else the config holds.
+def import_moe_layer(config: object) -> tuple[MoELayer, tuple[Part, ...]]:
+    """The MoE layer of a config whose family is known, whatever else the config holds; and what it has beside.
 
     Raises:
         InputError: the layer is not understood, or the family has none.
@@ -65,12 +65,12 @@ def import_moe_layer(config: object) -> MoELayer:
     family, fields, _ = _family(config)
     if family.moe is None:
         raise InputError("--moe-layer of a dense family: accepted are families with MoE layers")
-    layer = family.moe(fields).layer
+    block = family.moe(fields)
     fields.unused(*OF_ITS_PLACE)
     fields.finish(OF_THE_MOE_LAYER)
-    if layer is None:
+    if block.layer is None:
         raise InputError("the config describes a model without MoE layers: accepted are configs with")
-    return layer
+    return block.layer, block.parts
 
 
 def is_config(content: object) -> bool:

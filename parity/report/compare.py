@@ -17,6 +17,7 @@ from parity.report.layer import active_experts
 from parity.report.model import Cell, Report, Share, Table
 from parity.report.summary import summaries
 from parity.report.time import Times
+from parity.report.whole_model import beside_note
 from parity.text import counted, decimal
 
 LONGEST_LABEL = 25
@@ -73,7 +74,8 @@ def compare_report(
             for column, costs, time in zip(compared, hidden, times, strict=True)
         ],
     }
-    said = (*sentences, *legend, *_layers_of(models or {}))
+    besides = [f"{name}: {note}" for name, model in (models or {}).items() for note in beside_note(model.beside)]
+    said = (*sentences, *legend, *_layers_of(models or {}), *besides)
     notes = (*said, *Hidden.notes(setting), *Times.notes(labels, times, machine))
     return Report(data, tables, notes)
 

@@ -7,16 +7,19 @@ from parity.builtin import Builtin
 from parity.cost import cost, expected_active_experts, training_flops
 from parity.design import MoELayer
 from parity.models.builtin import BuiltinModel
+from parity.models.description import Part
 from parity.report.model import Cell, Report, Table
-from parity.report.whole_model import models_data, models_table
+from parity.report.whole_model import beside_note, models_data, models_table
 from parity.text import decimal, integer
 
 
-def cost_report(name: str, layer: MoELayer, convention: str, tokens: int | None) -> Report:
+def cost_report(
+    name: str, layer: MoELayer, convention: str, tokens: int | None, beside: tuple[Part, ...] = ()
+) -> Report:
     """The ledger of one layer, its totals, and what training on `tokens` tokens takes."""
     priced = cost(layer, convention)
     totals: dict[str, Any] = priced.totals()
-    notes = [describe_active(layer)]
+    notes = [describe_active(layer), *beside_note(beside)]
     if tokens is not None:
         totals["training_flops"] = training_flops(layer, tokens, convention)
         notes.append(f"Forward and backward over {integer(tokens)} tokens: {integer(totals['training_flops'])} FLOPs.")

@@ -6,7 +6,7 @@ from typing import Any
 
 from parity.models.builtin import BuiltinModel
 from parity.models.cost import ModelCost, cost_of_model
-from parity.models.description import Model
+from parity.models.description import Model, Part
 from parity.report.model import Cell, Report, Table, exactly
 from parity.text import counted, decimal, integer, number
 
@@ -38,6 +38,15 @@ def model_report(name: str, model: Model, tokens: int | None = None, sequence_le
         "totals": totals,
     }
     return Report(data, (table,), tuple(notes))
+
+
+def beside_note(parts: tuple[Part, ...]) -> list[str]:
+    """What a model's MoE layer has and its design, of which costs are shown, has not; nothing if there is nothing."""
+    if not parts:
+        return []
+    names = ", ".join(part.name for part in parts)
+    held = integer(sum(part.params for part in parts))
+    return [f"Not counted: {names}. The model has them beside this layer, {held} parameters; a design has none."]
 
 
 def models_table(models: Mapping[str, BuiltinModel]) -> Table:

@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
+from parity import cost
 from parity.models import cost_of_model, import_config, import_moe_layer
+from parity.report.whole_model import beside_note
 from tests.models.count import counted
 
 DATA = Path(__file__).parents[1] / "data" / "models"
@@ -58,4 +60,18 @@ def test_every_total_of_a_released_model_is_counted_as_elsewhere(name: str) -> N
 
 @pytest.mark.parametrize("name", [name for name, counts in PUBLISHED.items() if counts["p_routed_experts"]])
 def test_the_moe_layer_by_itself_is_that_of_the_whole_model(name: str) -> None:
-    assert {import_moe_layer(config(name))} == import_config(config(name)).layers
+    assert {import_moe_layer(config(name))[0]} == import_config(config(name)).layers
+
+
+OF_THE_MOE_LAYERS = ("p_router", "p_routed_experts", "p_shared_experts", "p_shared_gate")
+
+
+@pytest.mark.parametrize("name", [name for name, counts in PUBLISHED.items() if counts["p_routed_experts"]])
+def test_a_layer_and_what_it_is_said_to_have_beside_are_all_that_the_released_layers_hold(name: str) -> None:
+    model = import_config(config(name))
+    rows = cost(import_moe_layer(config(name))[0], "matmul").rows
+    held = sum(row.params for row in rows if row.op not in ("head", "merge"))  # which the table has elsewhere
+    beside = sum(part.params for part in import_moe_layer(config(name))[1])
+    assert model.moe_layers * (held + beside) == sum(PUBLISHED[name][column] for column in OF_THE_MOE_LAYERS)
+    said = " ".join(beside_note(model.beside))
+    assert (f" {beside:,} parameters" in said) == bool(beside)
