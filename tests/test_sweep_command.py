@@ -194,3 +194,12 @@ def test_a_layer_is_a_design_of_its_own_sweep() -> None:
     layer = MoELayer(d_model=64, d_expert=48, num_experts=6, top_k=2, heads=4, expert_pool="per_head")
     result = sweep(layer, heads=4, top_k=2, constraints=Constraints(tolerance=Fraction(0)))
     assert layer in [solution.design for solution in result.frontier]
+
+
+@pytest.mark.parametrize("flags", [("--heads", "5"), ("--heads", 2, "--topk", 2, "--num-experts", 1)])
+def test_where_no_design_is_inside_the_ranges_the_reason_is_said(run: Run, flags: tuple[object, ...]) -> None:
+    result = run("sweep", *flags)
+    assert result.exit_code == 1
+    assert "heads have to divide the latent width, and num_experts has to be top_k or more" in " ".join(
+        result.stdout.split()
+    )

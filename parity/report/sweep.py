@@ -69,6 +69,11 @@ def _notes(result: "SweepResult", scope: str, closest: Solution | None) -> Itera
                 f"The closest inside the ranges has heads={x.heads}, top_k={x.top_k}, d_expert={x.d_expert}, "
                 f"num_experts={x.num_experts}; --tolerance {percent_at_least(larger)} would admit it."
             )
+        elif not result.partial:
+            yield (
+                "Nothing inside the ranges is a design, or close enough to tell: heads have to divide the latent "
+                "width, and num_experts has to be top_k or more."
+            )
         return
     if result.objectives != ("flops_error", "params_error"):
         yield f"Frontiers are over {', '.join(result.objectives)}: the less of each the better."
