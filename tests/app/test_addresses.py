@@ -19,7 +19,7 @@ OF_EACH = {
     "explore": {"heads": "2"},
     "compare": {"designs": "paper-smoe"},
     "verify": {"tokens": "8"},
-    "experiments": {"results": "a folder of your own"},
+    "experiments": {"results": "table3"},
     "paper": {"verdict": "holds"},
 }
 
