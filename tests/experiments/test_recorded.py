@@ -9,9 +9,14 @@ from pathlib import Path
 import pytest
 
 from parity.experiments.recorded import recorded, recorded_suites
+from parity.experiments.suites import SUITES
 
 ROOT = Path(__file__).resolve().parents[2]
 LEAST_STEPS = 1000
+
+
+def test_every_suite_is_recorded() -> None:
+    assert recorded_suites() == list(SUITES)
 
 
 @pytest.mark.parametrize("suite", recorded_suites())
