@@ -1,7 +1,7 @@
 """Certificates on the page: one is made of what was solved, and one that is dropped is checked."""
 
 import shlex
-from typing import Any
+from typing import Any, get_args
 
 import streamlit as st
 
@@ -21,7 +21,7 @@ from parity.report.certificate import certificate_report
 from parity.report.formats import to_latex
 from parity.report.model import Report
 
-UNKNOWNS: tuple[Fixed, ...] = ("d_expert", "num_experts")
+UNKNOWNS: tuple[Fixed, ...] = get_args(Fixed)
 MADE = "parity-certificate.json"
 
 

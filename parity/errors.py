@@ -3,6 +3,9 @@
 Each message shows the value that was given, what is wrong with it and what would be accepted.
 """
 
+INTERRUPTED = 130
+"""The exit status of what Ctrl-C ended, as shells have it."""
+
 
 class ParityError(Exception):
     """Base of every error parity raises on purpose; `exit_status` is the command line's."""

@@ -10,9 +10,8 @@ import click
 
 from parity.cli.options import Integer, Parsed, output_options, show
 from parity.cli.pictures import Picture, draw
-from parity.cli.sweep import INTERRUPTED
 from parity.design import shown
-from parity.errors import InputError
+from parity.errors import INTERRUPTED, InputError
 
 TERMINATED = 143
 """The exit status of what SIGTERM ended, as shells have it."""

@@ -8,10 +8,7 @@ from typing import Any
 
 import click
 
-from parity.errors import ParityError
-
-INTERRUPTED = 130
-"""The exit status of what Ctrl-C ended, as shells have it."""
+from parity.errors import INTERRUPTED, ParityError
 
 GROUPS = {
     "Find a design": {

@@ -13,11 +13,8 @@ from parity.cli.options import Among, Words, convention_option, output_options, 
 from parity.cli.pictures import Picture, draw
 from parity.cli.problem import constraint_options, switch_options, target_options, with_constraints, with_target
 from parity.design import CHOICES, MEANING
-from parity.errors import InputError
+from parity.errors import INTERRUPTED, InputError
 from parity.files import whole_file, write_whole
-
-INTERRUPTED = 130
-"""The exit status of what Ctrl-C ended, as shells have it."""
 
 
 @click.command("sweep")

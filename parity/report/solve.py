@@ -39,11 +39,11 @@ def solve_report(result: SolveResult, baseline_name: str, model: "Model | None" 
     title = f"Parity with {what} at {heads} heads, top-{top_k}; {convention} convention"
     table = Table(title.replace(" 1 heads", " 1 head"), columns, tuple(rows), strong=frozenset({2}))
     data, notes = _data(result), _notes(result)
-    if effect is not None and model is not None:
+    if effect is not None:
         from parity.report.whole_model import beside_note
 
         data["whole_model"] = effect.data()
-        notes = [effect.sentence(), *beside_note(model.beside), *notes]
+        notes = [effect.sentence(), *beside_note(effect.beside), *notes]
     if problem.whole is not None:
         data["moe_layers"] = problem.whole.layers
         notes = [_of_whole(problem.whole), *notes]
@@ -106,7 +106,7 @@ class _Effect:
     def __init__(self, best: MoELayer, model: "Model") -> None:
         from parity.models.around import whole_model
 
-        self.whole = whole_model(model)
+        self.whole, self.beside = whole_model(model), model.beside
         self.cost = self.whole.around(cost(best, "matmul"))
         self.flops_error = Fraction(self.cost.flops_per_token, self.whole.flops_per_token) - 1
         self.params_error = Fraction(self.cost.params, self.whole.params) - 1

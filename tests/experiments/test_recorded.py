@@ -34,7 +34,6 @@ def test_every_recorded_run_was_trained_to_the_end_by_a_command_that_can_be_repe
     assert [Path(text).stem for text in words[words.index("--text") + 1 :]] == list(of.results.sets)
 
 
-@pytest.mark.skipif(not (ROOT / "scripts").is_dir(), reason="scripts are not where the tests run")
 @pytest.mark.parametrize("suite", recorded_suites())
 def test_the_page_of_a_suite_is_what_the_report_of_its_runs_says(suite: str) -> None:
     printed = subprocess.run(
