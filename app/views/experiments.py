@@ -65,12 +65,12 @@ def of_visitor() -> Reported | None:
     if not dropped:
         st.info("no folder yet: accepted is one that is dropped here", icon=":material/edit:")
         return None
-    content = {_within(file.name): file.getvalue() for file in dropped}
-    if len(content) < len(dropped):
+    files = {_within(file.name): file for file in dropped}
+    if len(files) < len(dropped):
         st.error(f"{len(dropped)} files of several results: accepted is one folder", icon=":material/error:")
         return None
     if not work.started or (work.cancelled and st.button("Read it again", icon=":material/replay:")):
-        work.start(reported, content)
+        work.start(reported, {name: file.getvalue() for name, file in files.items()})
     found: Reported | None = work.follow()
     return found
 
