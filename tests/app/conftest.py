@@ -2,6 +2,7 @@
 
 import os
 import re
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -30,6 +31,7 @@ from tests.app.server import PATIENCE, Served, noting, serving
 
 PAGES = ("solve", "explore", "compare", "verify", "experiments", "paper")
 APP = Path(app.__file__).parent
+MAIN = sys.modules["__main__"]
 CONFIGS = {path.stem: path for path in sorted((Path(__file__).parents[1] / "data" / "models").glob("*.json"))}
 """Files config.json of released models."""
 MIXTRAL = CONFIGS["mistralai__Mixtral-8x7B-v0.1"]
@@ -233,8 +235,9 @@ def _as_served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def _no_work_left() -> Iterator[None]:
-    """Work that a test has started ends with it."""
+    """Work that a test has started ends with it, and no page stays the main module, which new processes would run."""
     yield
+    sys.modules["__main__"] = MAIN
     for process in active_children():
         process.terminate()
         process.join()

@@ -14,7 +14,7 @@ from tests.app.browser.conftest import ADDRESS, Tab, expect
 from tests.app.conftest import PAGES
 from tests.conftest import Answer, Run
 
-CHARTS = {"solve": 2, "explore": 1, "compare": 3, "verify": 0, "paper": 3}
+CHARTS = {"solve": 2, "explore": 1, "compare": 3, "verify": 0, "experiments": 10, "paper": 3}
 
 
 @pytest.mark.parametrize("page", PAGES)
