@@ -59,6 +59,7 @@ REFUSED = [
     ("96", (*SOLVE, "--d-latent", "96", "--no-head-layer")),
     ("d_shared=0", (*SOLVE, "--num-shared-experts", "2")),
     ("solv", ("solv",)),
+    ("--baseline", (*SOLVE, "mixtral-8x7b-v0.1")),
     ("nonsense", baseline("nonsense")),
     ("paper-mh-moe-3", baseline("paper-mh-moe3")),  # the message suggests what was meant
     ("d_expert", baseline("d_model=768")),

@@ -5,10 +5,10 @@ from typing import Any
 import click
 
 from parity.cli.options import convention_option, emit, output_options
-from parity.cli.problem import shape_options, switch_options, target_options, with_target
+from parity.cli.problem import Matching, shape_options, switch_options, target_options, with_target
 
 
-@click.command("explain")
+@click.command("explain", cls=Matching)
 @target_options
 @shape_options
 @switch_options

@@ -9,7 +9,7 @@ from parity.builtin import BUILTIN
 from parity.cli.options import Integer, Percent, Ref, moe_layer_option
 from parity.constraints import MEANING as MEANING_OF_CONSTRAINTS
 from parity.constraints import MULTIPLES_AND_BOUNDS, PROFILES, Constraints
-from parity.design import CHOICES, MEANING, MoELayer
+from parity.design import CHOICES, MEANING, MoELayer, shown
 from parity.errors import InputError
 from parity.problem import RawTarget
 from parity.ref import Found
@@ -69,6 +69,20 @@ def _all_of(options: list[_Function]) -> Callable[[_Function], _Function]:
     return decorate
 
 
+class Matching(click.Command):
+    """A command that matches a baseline, for whose flag a word that stands alone was meant."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse, and refuse a word that belongs to no flag."""
+        ctx.allow_extra_args = True
+        alone = super().parse_args(ctx, args)
+        if alone:
+            raise click.UsageError(
+                f"{shown(alone[0])} belongs to no flag: the design to match is named by --baseline", ctx
+            )
+        return alone
+
+
 target_options = _all_of([*_TARGET, moe_layer_option])
 """What to match."""
 
@@ -95,11 +109,11 @@ def with_target(given: dict[str, Any]) -> tuple[str, MoELayer | RawTarget, dict[
         if baseline is None:
             return DEFAULT_BASELINE, BUILTIN[DEFAULT_BASELINE].design, fields
         return baseline.name, baseline.design, fields
-    shown = " and ".join(f"--{name.replace('_', '-')} {value}" for name, value in targets.items())
+    numbers = " and ".join(f"--{name.replace('_', '-')} {value}" for name, value in targets.items())
     if baseline is not None:
-        raise InputError(f"--baseline {baseline.name} with {shown}: accepted is a baseline or targets")
+        raise InputError(f"--baseline {baseline.name} with {numbers}: accepted is a baseline or targets")
     if len(targets) < 2 or "d_model" not in fields:
-        raise InputError(f"{shown}: accepted are --target-flops, --target-params and --d-model together")
+        raise InputError(f"{numbers}: accepted are --target-flops, --target-params and --d-model together")
     raw = RawTarget(fields["d_model"], targets["target_flops"], targets["target_params"])
     return "the targets", raw, fields
 

@@ -8,6 +8,7 @@ import click
 from parity.cli.options import Integer, convention_option, output_options, show
 from parity.cli.problem import (
     DEFAULT_BASELINE,
+    Matching,
     constraint_options,
     prefer_option,
     shape_options,
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 PATTERN = ("dense_first", "moe_every", "d_dense")
 
 
-@click.command("solve")
+@click.command("solve", cls=Matching)
 @target_options
 @shape_options
 @click.option("--num-experts", type=Integer(), help="Fix the number of experts and solve for d_expert.")

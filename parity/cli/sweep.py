@@ -11,13 +11,20 @@ import click
 
 from parity.cli.options import Among, Words, convention_option, output_options, show
 from parity.cli.pictures import Picture, draw
-from parity.cli.problem import constraint_options, switch_options, target_options, with_constraints, with_target
+from parity.cli.problem import (
+    Matching,
+    constraint_options,
+    switch_options,
+    target_options,
+    with_constraints,
+    with_target,
+)
 from parity.design import CHOICES, MEANING
 from parity.errors import INTERRUPTED, InputError
 from parity.files import whole_file, write_whole
 
 
-@click.command("sweep")
+@click.command("sweep", cls=Matching)
 @target_options
 @click.option("--heads", type=Among(), default="1-16", show_default=True, help=MEANING["heads"])
 @click.option("--topk", "top_k", type=Among(), default="1-8", show_default=True, help=MEANING["top_k"])
