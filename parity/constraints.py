@@ -37,15 +37,19 @@ class Constraints:
     """
 
     experts_multiple_of: int = 1
+    """Divides num_experts."""
     d_expert_multiple_of: int = 1
+    """Divides d_expert."""
     ep: int = 1
     """Expert-parallel ranks; divides num_experts."""
     tp: int = 1
     """Tensor-parallel ranks; divides d_expert."""
     max_experts: int | None = None
+    """The most experts; None sets no bound."""
     tolerance: Fraction | None = None
     """The largest |error| allowed, as a fraction of the baseline, inclusive, on FLOPs and on parameters."""
     profile: str = "none"
+    """A name of `PROFILES`, whose number divides d_expert / tp and the width of a sub-token."""
 
     def __post_init__(self) -> None:
         for name in MULTIPLES_AND_BOUNDS:

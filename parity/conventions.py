@@ -19,7 +19,6 @@ class Convention:
     name: str
     counts_router: bool
     free_additions: int
-    product: str
     used_for: str
 
     def counts(self, op: str) -> bool:
@@ -34,9 +33,9 @@ class Convention:
 CONVENTIONS: Mapping[str, Convention] = {
     convention.name: convention
     for convention in (
-        Convention("paper", False, 0, "2mnk", "equations 8 and 9 of arXiv:2411.16205"),
-        Convention("matmul", True, 0, "2mnk", "what an engine executes and a checkpoint holds"),
-        Convention("scalar", False, 1, "mn(2k - 1)", "equations 6 and 7 of arXiv:2411.16205"),
+        Convention("paper", False, 0, "equations 8 and 9 of arXiv:2411.16205"),
+        Convention("matmul", True, 0, "what an engine executes and a checkpoint holds"),
+        Convention("scalar", False, 1, "equations 6 and 7 of arXiv:2411.16205"),
     )
 }
 

@@ -51,7 +51,7 @@ class Cost:
 
 
 def cost(layer: MoELayer, convention: str | Convention = "paper") -> Cost:
-    """What `layer` costs, op by op.
+    """Forward FLOPs per token, parameters and those that a token reaches, op by op (sources: `parity.ledger.ops`).
 
     Raises:
         InputError: there is no convention of that name.
@@ -60,7 +60,11 @@ def cost(layer: MoELayer, convention: str | Convention = "paper") -> Cost:
 
 
 def cost_of(x: Dimensions, convention: str | Convention = "paper") -> Cost:
-    """The same for dimensions of any kind of number: fractions, arrays or symbols."""
+    """The same for dimensions of any kind of number: fractions, arrays or symbols.
+
+    Raises:
+        InputError: there is no convention of that name.
+    """
     rule = convention if isinstance(convention, Convention) else convention_named(convention)
     return Cost(
         rule.name,
@@ -77,8 +81,8 @@ def training_flops(layer: MoELayer, tokens: int, convention: str | Convention = 
     the weight's, so both together cost three forwards.
 
     Raises:
-        InputError: the convention counts additions one by one. The weight's gradient adds over tokens,
-            so its count depends on how many each expert receives.
+        InputError: there is no convention of that name, or it counts additions one by one: the weight's gradient
+            adds over tokens, so its count depends on how many each expert receives.
     """
     priced = cost(layer, convention)
     if convention_named(priced.convention).free_additions:

@@ -76,15 +76,23 @@ class MoELayer:
     num_experts: int
     top_k: int
     heads: int = 1
-    d_latent: int = _DERIVED  # d_model
+    d_latent: int = _DERIVED
+    """By default d_model."""
     gated: bool = True
+    """Whether experts have the second input matrix of a gated linear unit (arXiv:2002.05202, eq. 6)."""
     num_shared_experts: int = 0
     d_shared: int = 0
-    head_layer: bool = _DERIVED  # whether heads > 1 or d_latent != d_model
-    merge_layer: bool = _DERIVED  # likewise
+    """Hidden width of each shared expert."""
+    head_layer: bool = _DERIVED
+    """By default whether heads > 1 or d_latent differs from d_model."""
+    merge_layer: bool = _DERIVED
+    """By default likewise."""
     router_input: RouterInput = "sub_token"
+    """What the router sees: each sub-token, or the whole token (arXiv:2601.18089)."""
     expert_pool: ExpertPool = "shared"
+    """One pool of experts and one router, or one of each for every head (arXiv:2602.04870)."""
     projection_bias: bool = False
+    """Whether head and merge layers have biases."""
 
     def __post_init__(self) -> None:
         for name, value in derived(vars(self)).items():

@@ -18,6 +18,9 @@ class InputError(ParityError):
 
 
 class InfeasibleError(ParityError):
-    """The constraints leave no design; the message names the one that forbids, and what relaxes it."""
+    """No design is left: constraints forbid all, or what it has beside its experts alone costs too much.
+
+    The message says which, and what relaxes it.
+    """
 
     exit_status = 1

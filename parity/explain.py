@@ -16,7 +16,7 @@ from parity.design import MoELayer
 from parity.exact import Exact
 from parity.infeasible import check_always
 from parity.ledger import Dimensions
-from parity.problem import Problem, RawTarget, state
+from parity.problem import Problem, RawTarget, check_solved_with, state
 from parity.symbolic import LETTERS, ClosedForm, closed_form, symbol, symbolic_dimensions, tidy
 
 WIDTH, EXPERTS = symbol(LETTERS["d_expert"]), symbol(LETTERS["num_experts"])
@@ -64,9 +64,13 @@ def explain(
 ) -> Derivation:
     """Derive the design with these heads and top-k that matches `baseline`.
 
+    `fields` are fields of the design other than the baseline's, both unknowns aside.
+
     Raises:
-        InputError, InfeasibleError: as `parity.solve`.
+        InputError: a value cannot work, or two do not go together.
+        InfeasibleError: head, merge and shared experts alone reach the baseline.
     """
+    check_solved_with(fields)
     problem = state(baseline, heads=heads, top_k=top_k, convention=convention, **fields)
     check_always(problem)
     names = _Names(problem)

@@ -1,7 +1,8 @@
 """Named constructors: each architecture of the field as a member of the one family.
 
 All take `num_shared_experts` and `d_shared`, and those with projections `head_layer` and
-`merge_layer`, which remove them one by one. All raise InputError for values that do not go together.
+`merge_layer`, which remove them one by one (a latent width needs both). All raise InputError for
+values that do not go together.
 """
 
 from fractions import Fraction

@@ -102,7 +102,7 @@ class Op:
 def ops(x: Dimensions) -> list[Op]:
     """The ops of the layer in the order of execution; absent ones are left out.
 
-    Source: arXiv:2411.16205, eqs. 1-7; arXiv:2601.18089 (latent, router on the token);
+    Source: arXiv:2411.16205, eqs. 1-7; arXiv:2002.05202, eq. 6 (gated); arXiv:2601.18089 (latent, router on the token);
     arXiv:2602.04870 (per-head pools).
     """
     ledger = []

@@ -1,6 +1,6 @@
 """A parity problem: what is to be matched, by a layer of which two numbers are open."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -26,7 +26,9 @@ INHERITED_IF_PROJECTED = ("d_latent", "head_layer", "merge_layer", "projection_b
 
 @dataclass(frozen=True)
 class RawTarget:
-    """A baseline that is not a layer: the width of a token, and the costs to match.
+    """A baseline that is not a layer: the width of a token, and the forward FLOPs per token and parameters to match.
+
+    Both count as the problem's convention does.
 
     Raises:
         InputError: a value is not an integer of at least 1.
@@ -146,13 +148,22 @@ def state(
     )
 
 
+def check_solved_with(names: Iterable[str]) -> None:
+    """Check what a design is solved with.
+
+    Raises:
+        InputError: a name is not that of a field, or of one of the two fields that are solved for.
+    """
+    for name in names:
+        if name not in FIELDS or name in ("d_expert", "num_experts"):
+            raise InputError(f"{shown(name)} is not a field that a design is solved with")
+
+
 def _template(
     baseline: MoELayer | RawTarget, heads: int, top_k: int, fields: Mapping[str, int | bool | str]
 ) -> MoELayer:
     """The design to solve for: the given fields, else the baseline's where it is inherited, else defaults."""
-    for name in fields:
-        if name not in FIELDS or name in ("d_expert", "num_experts"):
-            raise InputError(f"{shown(name)} is not a field that a design is solved with")
+    check_solved_with(fields)
     chosen: dict[str, Any] = {"d_model": baseline.d_model}
     if isinstance(baseline, MoELayer):
         inherited = ALWAYS_INHERITED + (INHERITED_IF_PROJECTED if baseline.projected else ())

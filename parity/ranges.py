@@ -22,7 +22,8 @@ class Ranges:
         """The set that `given` means; overlaps are merged.
 
         Raises:
-            InputError: it is empty, reversed, not integers, below `least` or above 2^63 - 1.
+            InputError: it is empty, reversed, not integers, below `least`, above 2^63 - 1, or of more than `MOST_SPANS`
+                values and ranges.
         """
         if isinstance(given, Ranges):
             return given

@@ -100,13 +100,13 @@ def _near(ref: str, names: list[str]) -> list[str]:
     return [name for name in names if word and name.startswith(word)][:3] or get_close_matches(word, names, n=1)
 
 
-def resolve(ref: str, *, files: bool = True, moe_layer: bool = False) -> MoELayer:
+def resolve(ref: str, *, files: bool = True) -> MoELayer:
     """The layer that `ref` names, by itself or as that of a model.
 
     Raises:
         InputError: it names none.
     """
-    return look_up(ref, files=files, moe_layer=moe_layer).design
+    return look_up(ref, files=files).design
 
 
 def reference_to(layer: MoELayer) -> str:
@@ -153,7 +153,7 @@ def parse_percent(name: str, text: str) -> Fraction:
     raise InputError(f"{name}={shown(text)}: accepted are percentages of at least 0 in decimals, such as 2 or 0.5")
 
 
-def parse_field(name: str, text: str) -> int | bool | str:
+def _parse_field(name: str, text: str) -> int | bool | str:
     """The value of a field from its text.
 
     Raises:
@@ -174,7 +174,7 @@ def _from_fields(ref: str) -> MoELayer:
             raise InputError(f"{shown(item)!r} in {shown(ref)!r} has no value: accepted are fields as name=value")
         if name in values:
             raise InputError(f"{name} is given twice in {shown(ref)!r}: accepted is each field once")
-        values[name] = parse_field(name, text)
+        values[name] = _parse_field(name, text)
     return _layer(values, ref)
 
 

@@ -86,13 +86,16 @@ def solve(
     """The designs with these heads and top-k that match `baseline`, best first.
 
     `fields` are fields of the design other than the baseline's; `num_experts` or `d_expert` fixes one
-    of the unknowns. With `whole` (see `parity.models.around`) the totals of a model are matched, of which the
+    of the unknowns. `convention` says how FLOPs per token and parameters are counted. `prefer` ranks by the FLOPs
+    error first ("flops", one pair for each width) or by the larger of both ("balanced"); there are at most `limit`
+    solutions. With `whole` (see `parity.models.around`) the totals of a model are matched, of which the
     design is every MoE layer. Under the paper convention this is eqs. 8 and 9 of arXiv:2411.16205, for any layer
     of the family.
 
     Raises:
         InputError: a value cannot work, or two do not go together.
-        InfeasibleError: the constraints leave no design; it says which of them, and what relaxes it.
+        InfeasibleError: no design is left, for the constraints or because head, merge and shared experts alone reach
+            the baseline; it says which, and what relaxes it.
     """
     if type(limit) is not int or limit < 1:
         raise InputError(f"limit={shown(limit)}: accepted are integers of at least 1")

@@ -16,9 +16,9 @@ def decimal(value: Fraction | Decimal, digits: int = SIGNIFICANT_DIGITS, roundin
     return text.rstrip("0").rstrip(".") if "." in text and "e" not in text else text
 
 
-def percent(share: Fraction, digits: int = 4) -> str:
+def percent(share: Fraction) -> str:
     """A share as a signed percentage: `+3.125%`; an exact zero has no sign."""
-    return f"{'+' if share > 0 else ''}{decimal(share * 100, digits)}%"
+    return f"{'+' if share > 0 else ''}{decimal(share * 100, 4)}%"
 
 
 def percent_at_least(share: Fraction) -> str:

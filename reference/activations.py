@@ -38,7 +38,7 @@ def relu(x: Array, value: Array, slope: Array, spare: Array) -> None:  # noqa: A
 
 
 def gelu(x: Array, value: Array, slope: Array, spare: Array) -> None:
-    """x Phi(x) with the normal distribution Phi, and its slope Phi(x) + x phi(x)."""
+    """x Phi(x) with the normal distribution Phi, and its slope Phi(x) + x phi(x) (arXiv:1606.08415)."""
     slope[...] = _erf(x / sqrt(2))
     slope += 1
     slope *= 0.5

@@ -43,7 +43,7 @@ def rotation(length: int, width: int, dtype: str) -> NDArray[np.complexfloating]
 
 @cache
 def mask(size: int, dtype: str) -> Array:
-    """What is added to the scores of a block with its own keys: nothing, or minus infinity for later ones."""
+    """[size, size], what is added to scores of a block with its own keys: nothing, or minus infinity for later ones."""
     return np.triu(np.full((size, size), -np.inf, dtype), 1)
 
 
@@ -58,7 +58,7 @@ def turn(qkv: Array, heads: int, *, back: bool = False) -> None:
 def attention_forward(qkv: Array, exponentials: list[Array], shares: Array, y: Array) -> None:
     """y [N, h W] = softmax(q k^T, of earlier keys only) v, head by head, for turned qkv [N, 3 h W].
 
-    Fills in the exponentials [h, b, n] of each block and the shares [h, N].
+    Fills in the exponentials [h, b, n] of each block and the shares [h, N]. Source: arXiv:1706.03762, eq. 1.
     """
     heads = len(shares)
     (q, k, v), (out,) = _heads(qkv, 3, heads), _heads(y, 1, heads)

@@ -65,7 +65,7 @@ def operand_backward(dvalues: Array, operand: Operand) -> Array:
 
 
 def round_rows(x: Array, out: Array) -> None:
-    """Each row to 255 levels, the outermost at its largest magnitude."""
+    """Each row of x [n, W] to 255 levels, the outermost at its largest magnitude, into out [n, W]."""
     np.abs(x, out=out)
     largest = np.maximum.reduce(out, axis=1, keepdims=True, initial=LEAST_SCALE)
     level = largest / LARGEST

@@ -108,7 +108,13 @@ class MoEConfig:
         return self.num_experts > 1
 
     def shapes(self) -> dict[str, tuple[int, ...]]:
-        """The shape of every parameter array; absent parts have no key."""
+        """The shape of every parameter array; absent parts have no key.
+
+        With D, L and H the widths of token, latent and sub-token, E experts of width F and S that of shared experts:
+        head [D, L], head_bias [L], router [H, E] or [D, E] by what it sees, w_in [E, H, 2F] with the gate's half first
+        or ungated [E, H, F], w_out [E, F, H], merge [L, D], merge_bias [D], shared_in [shared experts, D, 2S or S],
+        shared_out [shared experts, S, D]. With a pool for each head, router, w_in and w_out have heads as first axis.
+        """
         D, L, H, E, F = self.d_model, self.d_latent, self.d_sub_token, self.num_experts, self.d_expert
         inputs = 2 if self.gated else 1
         pool = (self.heads,) if self.expert_pool == "per_head" else ()

@@ -1,7 +1,7 @@
 """A small decoder: embeddings, layers of attention and FFN, and the loss of the next token, forward and backward.
 
-Layers are pre-norm; the output is tied to the embeddings (arXiv:2411.16205, sec. 4.1). Every second FFN is the MoE
-layer of the configuration.
+Every second FFN is the MoE layer of the configuration (arXiv:2411.16205, sec. 3). Layers are pre-norm and the output is
+tied to the embeddings (arXiv:1608.05859), of which the paper says nothing.
 
 Legend: B sequences of N + 1 tokens, T = B N inputs of width D, V words.
 """

@@ -16,7 +16,7 @@ class DecoderConfig:
     """The numbers of a decoder: tied embeddings, rotary attention, and an MoE layer as every second FFN.
 
     `context` is the longest sequence in tokens. Layers are numbered from 0, and those with odd numbers
-    have the MoE layer where there is one (arXiv:2411.16205, sec. 4.1), the others a gated FFN of width
+    have the MoE layer where there is one (arXiv:2411.16205, sec. 3), the others a gated FFN of width
     `d_ffn`. The trained loss is the cross-entropy plus `balance_coefficient` times the load-balancing losses
     of all MoE layers (arXiv:2101.03961, eq. 4). With `bitnet` every linear layer but router and embeddings
     is quantised (`reference.bitnet`).

@@ -1,4 +1,4 @@
-"""Routed experts: sub-tokens sorted by expert into contiguous rows, no padding, one task an expert.
+"""Routed experts: sub-tokens sorted by expert into contiguous rows, no padding, one task an expert or part of one.
 
 Legend: N sub-tokens of width H, k choices each, R = N k rows; X experts in all pools, F hidden units.
 Row r of the sorted order is choice `order[r]` of the N k choices, so its sub-token is order[r] // k.

@@ -34,7 +34,7 @@ class FfnCache:
 def ffn_forward(
     op: str, x: Array, w_in: Array, w_out: Array, config: MoEConfig, cache: FfnCache, out: Array | None = None
 ) -> Array:
-    """y [n, H] = (act(x w_gate) * x w_up) w_out, or act(x w_in) w_out; fills in `cache`."""
+    """y [n, H] = (act(x w_gate) * x w_up) w_out, or act(x w_in) w_out (arXiv:2002.05202, eq. 6); fills in `cache`."""
     F = w_out.shape[0]
     gate = product(op, "forward", x, w_in[:, :F], out=cache.slopes[0])
     if config.gated:
@@ -52,11 +52,14 @@ def ffn_backward(
     w_in: Array,
     w_out: Array,
     cache: FfnCache,
-    dx: Array | None = None,
+    dx: Array,
     dw_in: Array | None = None,
     dw_out: Array | None = None,
 ) -> tuple[Array, Array]:
-    """dw_in and dw_out, into the given arrays where there are any; dx likewise."""
+    """dw_in and dw_out, of the weights' shapes, into the given arrays where there are any, for x [n, H] and dy [n, H].
+
+    dx [n, H] is written into its array.
+    """
     n, F = cache.hidden.shape
     dw_out = product(op, "backward", cache.hidden_in.values.T, dy, out=dw_out)
     dhidden = product(op, "backward", dy, w_out.T, out=scratch("dhidden", (n, F), dy.dtype))

@@ -32,6 +32,9 @@ def gradient_errors(
 
     `f` reads `arrays`, which are changed in place and restored. A direction is normal, so that the
     derivative is of the size of the gradient's norm, to which the error is related.
+
+    Raises:
+        TypeError: an array is not of float64.
     """
     return {name: _error(f, array, gradients[name], rng) for name, array in arrays.items()}
 

@@ -89,7 +89,7 @@ def bytes_needed(config: MoEConfig, tokens: int) -> int:
     """Bytes of parameters, gradients and the activations kept between forward and backward, and of what passes.
 
     Room for a copy of everything besides: for a check of gradients, which holds a direction and a
-    backup of one array at a time, and for what backward computes on the way.
+    backup of one array at a time, and for what backward computes on the way. Rounded copies of BitNet are not counted.
     """
     itemsize = 8 if config.dtype == "float64" else 4
     params = sum(map(prod, config.shapes().values()))

@@ -63,7 +63,10 @@ class Cache:
 
 
 def init(config: MoEConfig, rng: Generator) -> dict[str, Array]:
-    """Parameters of the layer: matrices normal with standard deviation 1 / sqrt(fan-in), biases 0."""
+    """Parameters of the layer, named and shaped as `config.shapes()` says.
+
+    Matrices are normal with standard deviation 1 / sqrt(fan-in), biases 0.
+    """
     params = {}
     for name, shape in config.shapes().items():
         if len(shape) == 1:
@@ -82,7 +85,8 @@ def forward(params: Params, x: Array, config: MoEConfig, chosen: NDArray[np.intp
     and to the parameters, so leave both as they are until backward.
 
     Raises:
-        EngineError: an array is missing or of the wrong shape or dtype, or x is not finite.
+        EngineError: an array is missing or of the wrong shape or dtype, x is not finite, or `chosen` is not top_k
+            different experts in each row or is given where there is no router.
     """
     params, x = checked_params(params, config), checked_tokens(x, config)
     if chosen is not None:
@@ -99,7 +103,8 @@ def backward(
     `dlogits` [N, E] is added to the gradient of the router's logits: that of auxiliary losses.
 
     Raises:
-        EngineError: an array is missing or of the wrong shape or dtype, or the cache is another layer's.
+        EngineError: an array is missing or of the wrong shape or dtype, the cache is another layer's, or `dlogits` is
+            given where there is no router.
     """
     check_cache(cache, Cache, config)
     params, dy = checked_params(params, config), checked_gradient(dy, cache.x, config)

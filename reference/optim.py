@@ -40,6 +40,8 @@ class Schedule(NamedTuple):
 class AdamW:
     """Adam with bias correction and decoupled weight decay (arXiv:1711.05101, algorithm 2).
 
+    The decay is times the learning rate, as in PyTorch, where the paper has the schedule only.
+
     Matrices decay, gains and biases (arrays of one dimension) do not.
     """
 

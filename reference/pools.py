@@ -15,7 +15,10 @@ from reference.tally import Array
 
 
 def seen_by_routers(x: Array, sub: Array, logits: Array, config: MoEConfig) -> list[tuple[Array, Array]]:
-    """What each router sees, and its rows of `logits`: views, so that they can be written to."""
+    """What each router sees of x [T, D] or sub [T, L], and its rows of logits [N, E]: views, to be written to.
+
+    One pair of [N, H] (or [T, D]) and [N, E]; with own pools one of [T, H] and [T, E] for each head.
+    """
     H = config.d_sub_token
     if config.router_input == "token":
         return [(x, logits)]
@@ -25,7 +28,7 @@ def seen_by_routers(x: Array, sub: Array, logits: Array, config: MoEConfig) -> l
 
 
 def routers(router: Array, x: Array, sub: Array, logits: Array, config: MoEConfig) -> list[tuple[Array, Array, Array]]:
-    """The same with each router's weights in the middle."""
+    """The same with each router's weights, [H, E] or [D, E], in the middle."""
     weights = router if config.expert_pool == "per_head" else [router]
     seen_and_logits = seen_by_routers(x, sub, logits, config)
     return [(seen, weight, its) for weight, (seen, its) in zip(weights, seen_and_logits, strict=True)]

@@ -1,6 +1,6 @@
-"""The router: softmax over all experts, then the top k of them; and its losses.
+"""The router: softmax over all experts, then the top k of them.
 
-Legend: N sub-tokens, E experts, k chosen. The gradients of the losses are with respect to the logits.
+Legend: N sub-tokens, E experts, k chosen.
 """
 
 from dataclasses import dataclass
@@ -42,7 +42,10 @@ class Routing:
 
 
 def route_forward(logits_NE: Array, top_k: int, renormalize: bool, chosen: NDArray[np.intp] | None = None) -> Routing:
-    """Gates of the `top_k` largest logits; of equal ones the lower index. `chosen` holds the choice fixed."""
+    """Gates of the `top_k` largest logits; of equal ones the lower index. `chosen` holds the choice fixed.
+
+    Source: arXiv:2101.03961, eqs. 1 and 2, for any k.
+    """
     largest = logits_NE.max(axis=1, keepdims=True)
     p_NE = np.exp(logits_NE - largest)
     total = p_NE.sum(axis=1, keepdims=True)
@@ -67,13 +70,13 @@ def route_backward(dgates: Array, routing: Routing) -> Array:
 
 
 def softmax_backward(dp: Array, p: Array) -> Array:
-    """p * (dp - sum p dp), row by row."""
+    """dlogits [N, E] = p * (dp - sum p dp), row by row, for p and dp [N, E]."""
     gradient: Array = p * (dp - (p * dp).sum(axis=1, keepdims=True))
     return gradient
 
 
 def top(logits_NE: Array, top_k: int) -> NDArray[np.intp]:
-    """Indices of the `top_k` largest of each row, falling; of equal ones the lower index first."""
+    """Indices [N, k] of the `top_k` largest of each row, falling; of equal ones the lower index first."""
     if top_k > FEW:
         return np.argsort(-logits_NE, axis=1, kind="stable")[:, :top_k]
     left = logits_NE.copy() if top_k > 1 else logits_NE

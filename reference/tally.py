@@ -31,7 +31,7 @@ class Executed(NamedTuple):
 
 @dataclass
 class Tally:
-    """What was executed, product by product."""
+    """What was executed: each product of an [m, k] by a [k, n] matrix, with its op and half."""
 
     rows: list[Executed] = field(default_factory=list)
 

@@ -44,7 +44,10 @@ def _pool(number: int) -> ThreadPoolExecutor:
 
 
 def for_each(tasks: Sequence[Task], work: Callable[[Task], object]) -> None:
-    """Do `work` on every task; the first ones are taken first, so put the largest there."""
+    """Do `work` on every task; the first ones are taken first, so put the largest there.
+
+    What a task raises is raised here, once those that were begun are finished.
+    """
     most = _threads.get() or _available()
     number = min(most, len(tasks))
     if number <= 1:

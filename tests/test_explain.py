@@ -5,13 +5,14 @@ import subprocess
 from decimal import Decimal, localcontext
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sympy
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from parity import InfeasibleError, MoELayer, cost
+from parity import InfeasibleError, InputError, MoELayer, cost
 from parity.builtin import BUILTIN
 from parity.conventions import CONVENTIONS
 from parity.explain import Derivation, explain
@@ -103,6 +104,14 @@ def test_the_lines_of_the_ledger_add_up_to_its_totals(problem: Drawn, convention
 def test_symbols_come_before_numbers(run: Run) -> None:
     text = run("explain", "--heads", 3, "--topk", 3).stdout
     assert text.index("6⋅d⋅k⋅m") < text.index("= 512") < text.index("= 93")
+
+
+@pytest.mark.parametrize(
+    "given", [{"num_experts": 96}, {"d_expert": 512}, {"prefer": "balanced"}, {"width": 3}], ids=str
+)
+def test_what_is_not_derived_with_is_refused(given: dict[str, Any]) -> None:
+    with pytest.raises(InputError, match=next(iter(given))):
+        explain(BUILTIN["paper-smoe"].design, heads=3, top_k=3, **given)
 
 
 def test_an_unsolvable_problem_is_explained_as_such(run: Run) -> None:

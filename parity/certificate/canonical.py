@@ -17,5 +17,9 @@ def canonical(content: Any) -> bytes:
 
 
 def digest(certificate: Mapping[str, Any]) -> str:
-    """SHA-256 in hex of all of a certificate but its digest."""
+    """SHA-256 in hex of all of a certificate but its digest.
+
+    Raises:
+        ValueError: as `canonical`.
+    """
     return sha256(canonical({name: part for name, part in certificate.items() if name != "digest"})).hexdigest()

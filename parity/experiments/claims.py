@@ -93,7 +93,7 @@ def judge(claim: Claim, results: Results) -> Judged:
 
 def contrasted(contrast: Contrast, results: Results) -> dict[str, Difference]:
     """The weighted sum of perplexities on each set, over the seeds that all its variants have; empty without any."""
-    seeds = common_seeds(list(contrast), results)
+    seeds = _common_seeds(list(contrast), results)
     if not seeds:
         return {}
     return {
@@ -104,6 +104,6 @@ def contrasted(contrast: Contrast, results: Results) -> dict[str, Difference]:
     }
 
 
-def common_seeds(variants: Sequence[str], results: Results) -> list[int]:
+def _common_seeds(variants: Sequence[str], results: Results) -> list[int]:
     """The seeds with which all of these are done."""
     return [seed for seed in range(results.plan.seeds) if all(seed in results.finished(v) for v in variants)]

@@ -55,7 +55,7 @@ def panels(results: Results) -> list[Panel]:
     training = _begun({name: training_curve(results, name) for name in names})
     drawn = [Panel("training loss, nats per token", False, training)]
     for each in results.sets:
-        perplexities = _begun({name: perplexity_curve(results, name, each) for name in names})
+        perplexities = _begun({name: _perplexity_curve(results, name, each) for name in names})
         drawn.append(Panel(f"{each}: validation perplexity", True, perplexities))
     return drawn
 
@@ -72,7 +72,7 @@ def training_curve(results: Results, variant: str) -> Curve | None:
     return Curve(np.arange(block, whole + 1, block), values)
 
 
-def perplexity_curve(results: Results, variant: str, name: str) -> Curve | None:
+def _perplexity_curve(results: Results, variant: str, name: str) -> Curve | None:
     """Validation perplexity on the set of that name; None before the first evaluation."""
     found = [run.curve for (other, _), run in results.runs.items() if other == variant and run.curve]
     if not found:

@@ -34,11 +34,6 @@ class Scale:
         """Width of the dense FFN and of an SMoE expert: of the paper's 2,048 the share that the model's width has."""
         return 2048 * self.d_model // 768
 
-    @property
-    def moe_layers(self) -> int:
-        """Layers with an MoE layer: every second one."""
-        return self.num_layers // 2
-
 
 SCALES: Mapping[str, Scale] = {
     scale.name: scale
@@ -69,7 +64,7 @@ SCALES: Mapping[str, Scale] = {
             checkpoint_every=100,
             peak_learning_rate=1e-3,
         ),
-        # arXiv:2411.16205, sec. 4.1, prints layers, width, steps and tokens of a step (500,000, here whole sequences);
+        # arXiv:2411.16205, sec. 3, prints layers, width, steps and tokens of a step (500,000, here whole sequences);
         # heads of attention, vocabulary, context and learning rate are usual ones, which it does not print.
         Scale(
             name="paper",

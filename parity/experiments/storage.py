@@ -82,12 +82,20 @@ class Log:
         return end
 
     def append(self, line: Mapping[str, Any]) -> None:
-        """Add a line."""
+        """Add a line.
+
+        Raises:
+            InputError: it cannot be written.
+        """
         with writing(self.path):
             self._file.write(_encoded(line))
 
     def sync(self) -> None:
-        """Return when all lines are on disk."""
+        """Return when all lines are on disk.
+
+        Raises:
+            InputError: they cannot be written.
+        """
         with writing(self.path):
             os.fsync(self._file.fileno())
 

@@ -72,7 +72,8 @@ def train(run: Run, progress: Progress = lambda *_: None, stopping: Callable[[],
     """Train to the end, or until `stopping`, which leaves a checkpoint; whether the end was reached.
 
     Raises:
-        InputError: a file cannot be written, the checkpoint cannot be used, or training diverges.
+        InputError: a file cannot be written, the checkpoint cannot be used, training diverges, or another process is
+            training this run.
     """
     with writing(run.folder):
         run.folder.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,7 @@
-"""The paper's decoder (arXiv:2411.16205, section 3), which stands around a layer that has no model of its own."""
+"""The decoder around a layer that has no model of its own: layers and MoE pattern of arXiv:2411.16205, section 3.
+
+Attention heads, vocabulary and positions are usual ones, which the paper does not print.
+"""
 
 from parity.design import MoELayer
 from parity.text import integer
@@ -23,8 +26,8 @@ def dense_width(layer: MoELayer) -> int:
 def described(layer: MoELayer) -> str:
     """The decoder in a sentence."""
     beside = f", dense layers of width {integer(dense_width(layer))}" if layer.num_experts > 1 else ""
-    pattern = "every second one MoE, " if layer.num_experts > 1 else ""
+    pattern = ", every second one MoE" if layer.num_experts > 1 else ""
     return (
-        f"The rest is the paper's decoder: {LAYERS} layers, {pattern}{ATTENTION_HEADS} attention heads of width "
-        f"{integer(head_width(layer))}, vocabulary {integer(VOCABULARY)}{beside}."
+        f"The rest is a decoder with the paper's {LAYERS} layers{pattern}{beside}; {ATTENTION_HEADS} attention heads "
+        f"of width {integer(head_width(layer))} and a vocabulary of {integer(VOCABULARY)} are not in the paper."
     )

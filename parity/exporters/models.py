@@ -10,7 +10,11 @@ from parity.ref import CHECKPOINT_ENDINGS, Found
 
 
 def config_of(found: Found) -> Mapping[str, Any]:
-    """The config of the model that was found, field by field."""
+    """The config of the model that was found, field by field.
+
+    Raises:
+        InputError: its file cannot be read any more.
+    """
     builtin = builtin_models().get(found.name)
     if builtin is not None:
         return builtin.config

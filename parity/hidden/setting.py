@@ -19,10 +19,11 @@ class Setting:
     tokens: int = 8192
     """Of the whole batch, over all devices."""
     precision: str = "bfloat16"
+    """A name of `parity.precision.PRECISIONS`."""
     ep: int = 1
     """Devices that tokens and experts are spread over."""
     capacity_factor: Fraction | None = None
-    """Slots of an expert over its rows under balanced routing; None drops and pads nothing."""
+    """Slots of an expert over its rows under balanced routing (arXiv:2101.03961, eq. 3); None drops nothing."""
     tile: int = 128
     """Rows that a product of an expert is rounded up to a multiple of."""
 

@@ -37,7 +37,7 @@ class Prediction:
 
 
 def predict(layer: MoELayer, setting: Setting, accelerator: Accelerator) -> Prediction | None:
-    """Roofline: each op takes the longer of its FLOPs at the peak and its bytes at the memory's bandwidth.
+    """Roofline: each op takes the longer of its FLOPs at the peak and its bytes at the memory's bandwidth, in seconds.
 
     Of `setting.ep` devices the one with the most to do; all-to-all comes on top, forward and backward.
     None if the data sheet has no rate for the precision.

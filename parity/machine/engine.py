@@ -1,8 +1,8 @@
 """Seconds that the reference engine takes, from what it passes over and what the machine was measured to do.
 
 Nothing here is fitted to a layer: products are priced by their size, everything else by the bytes it
-streams and the numbers it passes over. Of the engine it knows what reference/moe.py, experts.py and
-activations.py say they do: the order of steps, and into which blocks rows are cut.
+streams and the numbers it passes over. Of the engine it knows what reference/moe.py, experts.py,
+activations.py, router.py and weights.py say they do: the order of steps, and into which blocks rows are cut.
 """
 
 from dataclasses import dataclass

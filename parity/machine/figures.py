@@ -34,10 +34,6 @@ class Machine:
         """Seconds of one product of many that run at once; sizes may be averages."""
         return 2 * m * n * k * self.per_flop + (m + n) * k * self.per_operand_number + m * n * self.per_result_number
 
-    def flops_per_second(self, m: int, n: int, k: int) -> float:
-        """The rate at which products of that size run."""
-        return 2 * m * n * k / self.product_seconds(m, n, k)
-
 
 def identity() -> dict[str, str | int]:
     """What the figures hold for: another processor, number of cores or NumPy is measured again."""

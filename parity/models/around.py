@@ -23,7 +23,8 @@ def whole_model(
     layer replaced unless they say otherwise. Biases of the routed experts and of their router go with them.
 
     Raises:
-        InputError: the pattern leaves no MoE layer, or the width of dense layers is not known.
+        InputError: the pattern leaves no MoE layer, the width of dense layers is not known or is given without a
+            pattern, or a model with an encoder is dense or is given a pattern.
     """
     totals = cost_of_model(model)
     patterned = not (dense_first is None and moe_every is None)

@@ -87,7 +87,11 @@ def heads(
 
 
 def latent_attention(c: Config) -> Block:
-    """Multi-head latent attention, its query compressed unless `q_lora_rank` is null (arXiv:2405.04434, sec. 2.1)."""
+    """Multi-head latent attention, its query compressed unless `q_lora_rank` is null (arXiv:2405.04434, sec. 2.1).
+
+    Raises:
+        InputError: there are not as many key-value heads as heads.
+    """
     width, n = c.integer("hidden_size"), c.integer("num_attention_heads")
     kv = c.integer("num_key_value_heads", default=n)
     if kv != n:
@@ -170,6 +174,9 @@ def by_type(
 
     Without the list there are two kinds: layers of `otherwise` have the block of that word, the rest the other one.
     Where nothing is said of that the list has to be there.
+
+    Raises:
+        InputError: the list is not one of these words for each layer, or is not there and has to be.
     """
     layers = c.integer("num_hidden_layers")
     types = c.of_each_layer(name, layers, tuple(blocks), default=REQUIRED if otherwise is None else None)

@@ -8,7 +8,7 @@ from parity.models.description import Block, Part, Recurrence, join, linear, vec
 from parity.models.reading import Config
 
 
-def convolution(channels: int, kernel: int, *, bias: bool) -> tuple[Part, ...]:
+def _convolution(channels: int, kernel: int, *, bias: bool) -> tuple[Part, ...]:
     """A convolution over time, one kernel a channel."""
     taps = Part("mixer", "convolution", (channels, kernel), products=1)
     return (taps, vector("mixer", "convolution bias", channels)) if bias else (taps,)
@@ -18,7 +18,7 @@ def mamba(width: int, inner: int, state: int, rank: int, kernel: int, *, conv_bi
     """Mamba (arXiv:2312.00752, alg. 2) with Jamba's norms of time step, input and output matrix (arXiv:2403.19887)."""
     parts = join(
         linear("mixer", "input and gate", width, 2 * inner, bias=bias),
-        convolution(inner, kernel, bias=conv_bias),
+        _convolution(inner, kernel, bias=conv_bias),
         linear("mixer", "selection", inner, rank + 2 * state),
         linear("mixer", "time step", rank, inner, bias=True),
         Part("mixer", "decay", (inner, state)),
@@ -39,7 +39,7 @@ def mamba_2(
     channels = inner + 2 * groups * state
     parts = join(
         linear("mixer", "input, gate and time step", width, inner + channels + heads, bias=bias),
-        convolution(channels, kernel, bias=conv_bias),
+        _convolution(channels, kernel, bias=conv_bias),
         vector("mixer", "time step bias", heads),
         vector("mixer", "decay", heads),
         vector("mixer", "skip", heads),
@@ -76,7 +76,11 @@ def mamba_2_of_width(c: Config) -> Block:
 
 
 def gated_delta(c: Config) -> Block:
-    """Gated delta rule (arXiv:2412.06464, eq. 10): what the state holds for a key is read before it is overwritten."""
+    """Gated delta rule (arXiv:2412.06464, eq. 10): what the state holds for a key is read before it is overwritten.
+
+    Raises:
+        InputError: the key heads do not divide the value heads.
+    """
     width, kernel = c.integer("hidden_size"), c.integer("linear_conv_kernel_dim")
     key_heads, value_heads = c.integer("linear_num_key_heads"), c.integer("linear_num_value_heads")
     d_key, d_value = c.integer("linear_key_head_dim"), c.integer("linear_value_head_dim")
@@ -86,7 +90,7 @@ def gated_delta(c: Config) -> Block:
     parts = join(
         linear("mixer", "query, key, value and gate", width, 2 * keys + 2 * values),
         linear("mixer", "time step and strength", width, 2 * value_heads),
-        convolution(2 * keys + values, kernel, bias=False),
+        _convolution(2 * keys + values, kernel, bias=False),
         vector("mixer", "time step bias", value_heads),
         vector("mixer", "decay", value_heads),
         vector("mixer_norms", "gated norm", d_value),
@@ -111,7 +115,7 @@ def short_convolution(c: Config) -> Block:
     width, bias = c.integer("hidden_size"), c.switch("conv_bias", default=False)
     parts = join(
         linear("mixer", "input and gates", width, 3 * width, bias=bias),
-        convolution(width, c.integer("conv_L_cache"), bias=bias),
+        _convolution(width, c.integer("conv_L_cache"), bias=bias),
         linear("mixer", "output", width, width, bias=bias),
     )
     return Block(parts)

@@ -16,7 +16,7 @@ from parity.report.model import Cell, Report, Table
 from parity.text import counted, integer
 
 PAPER_TOKENS_PER_STEP = 500_000
-"""arXiv:2411.16205, sec. 4.1."""
+"""arXiv:2411.16205, sec. 3.1."""
 
 NO_DIFFERENCE = {"mean": 0.0, "low": 0.0, "high": 0.0}
 

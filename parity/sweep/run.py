@@ -52,12 +52,13 @@ def sweep(
 ) -> SweepResult:
     """Every feasible integer design inside the ranges whose costs are within the tolerance, and the frontiers.
 
-    Ranges that are left out are as for `solve`: the baseline's values where they are inherited, and
-    open for the two unknowns, `d_expert` and `num_experts`. Heads that do not divide the latent width
-    are passed over. `granularity` is the baseline's `d_expert` over the design's (arXiv:2402.07871),
-    and those that do not divide are passed over. `fields` are other fields of the designs. With
-    `keep` the result has every design as columns. Sweeps of more than about `most` designs are
-    refused. An interrupt ends the sweep with what was found.
+    Ranges that are None are as for `solve`: the baseline's values where they are inherited, and open
+    for the two unknowns, `d_expert` and `num_experts`. Heads that do not divide the latent width are
+    passed over. `granularity` is the baseline's `d_expert` over the design's (arXiv:2402.07871), and
+    those that do not divide are passed over. The tolerance is that of the constraints, or 1 %. `fields`
+    are other fields of the designs, `objectives` names of `parity.sweep.objectives.QUANTITIES`, each
+    better the smaller. With `keep` the result has every design as columns. Sweeps of more than about
+    `most` designs are refused. An interrupt ends the sweep with what was found.
 
     Raises:
         InputError: a value cannot work, two do not go together, or the ranges hold too much.

@@ -25,7 +25,7 @@ def decoder_fields(request: Request) -> dict[str, Any]:
     }
 
 
-def activation_field(request: Request) -> str:
+def _activation_field(request: Request) -> str:
     """The activation in the words of Megatron's YAML."""
     return "swiglu" if request.layer.gated else "gelu"
 
@@ -33,7 +33,7 @@ def activation_field(request: Request) -> str:
 def layer_fields(request: Request, pattern: str | None) -> dict[str, Any]:
     """The MoE layer; softmax before top-k leaves gates as they are, softmax after it is their division by their sum."""
     layer = request.layer
-    fields: dict[str, Any] = {"activation_func": activation_field(request), "add_bias_linear": False}
+    fields: dict[str, Any] = {"activation_func": _activation_field(request), "add_bias_linear": False}
     if layer.num_experts == 1:
         return fields | ({"ffn_hidden_size": layer.d_expert} if request.model is not None else {})
     fields |= {

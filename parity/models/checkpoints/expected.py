@@ -5,7 +5,7 @@ from math import prod
 
 from parity.design import MoELayer
 from parity.ledger import dimensions
-from parity.models.checkpoints.place import Place, Stack
+from parity.models.checkpoints.place import Stack
 from parity.models.description import Model, Placed
 
 
@@ -59,10 +59,6 @@ class Expected:
                 ops[array.op] = (*ops.get(array.op, ()), array)
             self._known[chosen] = ops
         return self._known[chosen]
-
-    def at(self, place: Place) -> tuple[Array, ...]:
-        """The arrays of one place."""
-        return self.of(place.stack, place.layer).get(place.op, ())
 
 
 def _is_in(placed: Placed, stack: Stack, layer: int | None) -> bool:

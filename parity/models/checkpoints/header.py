@@ -76,9 +76,7 @@ def read_header(path: str, largest: int = LARGEST_HEADER) -> tuple[list[Tensor],
                 path, f"a header of {length} bytes in a file of {size}", "whole files, which hold their header"
             )
         if length > largest:
-            raise _wrong(
-                path, f"a header of {length} bytes", f"headers of at most {LARGEST_HEADER}, of all files together"
-            )
+            raise _wrong(path, f"a header of {length} bytes", f"headers of at most {largest}, of all files together")
         data = file.read(length)
     try:
         text = data.decode("utf-8")

@@ -26,7 +26,7 @@ def mistral(c: Config) -> Model:
     return decoder(c, "Mistral", mixers=mixer, feeds=feed(c))
 
 
-def qwen_mixers(
+def _qwen_mixers(
     c: Config,
     *,
     bias: bool,
@@ -53,13 +53,13 @@ def qwen_mixers(
 
 def qwen2(c: Config) -> Model:
     """Qwen2 and Qwen2.5, whose query, key and value always have biases."""
-    return decoder(c, "Qwen2", mixers=qwen_mixers(c, bias=True, output_bias=False), feeds=feed(c))
+    return decoder(c, "Qwen2", mixers=_qwen_mixers(c, bias=True, output_bias=False), feeds=feed(c))
 
 
 def qwen3(c: Config) -> Model:
     """Qwen3."""
     bias = c.switch("attention_bias", default=False)
-    mixers = qwen_mixers(c, bias=bias, qk_norm="head", default_head_dim=128)
+    mixers = _qwen_mixers(c, bias=bias, qk_norm="head", default_head_dim=128)
     return decoder(c, "Qwen3", mixers=mixers, feeds=feed(c))
 
 

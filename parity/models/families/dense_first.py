@@ -17,10 +17,10 @@ def shared_and_routed(c: Config) -> Block:
 def feeds(c: Config) -> Feeds:
     """The first `first_k_dense_replace` layers dense, the others MoE."""
     c.only("moe_layer_freq", 1, absent=1)
-    return first_dense(c, shared_and_routed(c), c.integer("first_k_dense_replace", least=0))
+    return _first_dense(c, shared_and_routed(c), c.integer("first_k_dense_replace", least=0))
 
 
-def first_dense(c: Config, moe: Block, first: int) -> Feeds:
+def _first_dense(c: Config, moe: Block, first: int) -> Feeds:
     """So many layers dense, of a width that a config without such layers may lack; the others MoE."""
     if first == 0:
         c.unused("intermediate_size")
@@ -102,7 +102,7 @@ def exaone_moe(c: Config) -> Model:
     types = c.of_each_layer("mlp_layer_types", layers, ("dense", "sparse"), default=None)
     first = c.integer("first_k_dense_replace", default=1, least=0)
     if types is None:
-        placed = first_dense(c, moe, first)
+        placed = _first_dense(c, moe, first)
     else:
         placed = chosen(c, moe, feed(c), frozenset(i for i, kind in enumerate(types) if kind == "sparse"))
     mixers = windowed(
@@ -143,5 +143,5 @@ def afmoe(c: Config) -> Model:
         full=every(c.integer("num_hidden_layers"), c.integer("global_attn_every_n_layers", default=4)),
     )
     c.unused("mup_enabled", "route_norm", "route_scale", "score_func", "load_balance_coeff", "num_limited_groups")
-    placed = first_dense(c, afmoe_moe(c), c.integer("num_dense_layers", least=0))
+    placed = _first_dense(c, afmoe_moe(c), c.integer("num_dense_layers", least=0))
     return decoder(c, "Trinity", mixers=mixers, feeds=placed, norms_per_layer=4)

@@ -30,7 +30,11 @@ def dbrx_moe(c: Config) -> Block:
 
 
 def dbrx(c: Config) -> Model:
-    """DBRX: LayerNorm without biases."""
+    """DBRX: LayerNorm without biases.
+
+    Raises:
+        InputError: the key-value heads do not divide the heads.
+    """
     width, n, inner = c.integer("d_model", "hidden_size"), c.integer("n_heads"), c.section("attn_config")
     kv = inner.integer("kv_n_heads")
     c.only("num_key_value_heads", kv, absent=kv)
@@ -44,7 +48,11 @@ def dbrx(c: Config) -> Model:
 
 
 def hunyuan_moe(c: Config) -> Block:
-    """Hunyuan's experts, a shared one as wide as the others; numbers may be listed layer by layer."""
+    """Hunyuan's experts, a shared one as wide as the others; numbers may be listed layer by layer.
+
+    Raises:
+        InputError: layers differ.
+    """
     c.only("mlp_bias", False, absent=False)
     c.only("moe_layer_num_skipped", 0, absent=0)
     c.only("use_mixed_mlp_moe", True, absent=True)
