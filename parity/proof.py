@@ -24,8 +24,7 @@ def proof(problem: Problem, lattice: Lattice, found: Search) -> Iterator[str]:
             f"Experts narrower than {integer(width_low)} lie beyond the least FLOPs along parameter parity, "
             "on the side of the other solution, and are not ranked."
         )
-    if problem.d_expert is None or problem.num_experts is None:
-        yield "Larger ones lose to these: both costs reach the baseline's there and only grow."
+    yield "Larger ones lose to these: both costs reach the baseline's there and only grow."
     if problem.constraints.tolerance is not None:
         yield f"Pairs with an error beyond {percent_at_least(problem.constraints.tolerance)}% are not allowed."
     if problem.prefer == "flops" and problem.num_experts is None:
@@ -46,7 +45,7 @@ def proof(problem: Problem, lattice: Lattice, found: Search) -> Iterator[str]:
     else:
         yield f"Every box left is bounded to come after {name}, so no allowed pair comes before it."
     point = problem.exact.point
-    if point is not None and (problem.d_expert is None or problem.num_experts is None):
+    if point is not None:
         solution = f"d_expert={number(point.d_expert)}, num_experts={number(point.num_experts)}"
         if point == Point(*map(Fraction, best)):
             yield "It is the exact solution."

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from parity import InputError
 from parity.audit import Finding, audit, builtin_claims, read_claims
 from parity.builtin import BUILTIN
+from parity.report.claims import equation_table
 from tests.conftest import Run
 from tests.examples import examples
 
@@ -118,6 +119,12 @@ def test_a_changed_digit_changes_the_verdict(judge: Judge, printed: str, verdict
     assert judge(equation=equation, design=TWO_HEADS).verdict == verdict
 
 
+def test_a_root_that_is_none_for_positive_numbers_is_no_difference(judge: Judge) -> None:
+    equation = {"quantity": "d_expert", "convention": "matmul", "printed": "m"}
+    base = {"d_model": 1, "d_expert": "m", "num_experts": 2, "top_k": 1}
+    assert judge(equation=equation, design={"d_model": 1, "top_k": 1}, baseline=base).verdict == "holds"
+
+
 def test_parameters_and_experts_can_be_equated_too(judge: Judge) -> None:
     mh_moe = {"d_model": "d", "heads": "h", "top_k": 1, "gated": False}
     params = {"quantity": "params", "convention": "paper", "printed": "2*d**2 + 2*d*m*E/h"}
@@ -149,6 +156,24 @@ def test_every_quantity_is_computed_under_every_convention(
         return
     again = judge(equation={**equation, "printed": finding.computed}, design={**MH, **given}, baseline=SPARSE)
     assert again.verdict == "holds"
+
+
+def test_more_symbols_than_a_claim_may_have_are_refused(judge: Judge) -> None:
+    letters = "*".join("abcdefghijklmno")
+    equation = {"quantity": "params", "convention": "paper", "printed": "a"}
+    with pytest.raises(InputError, match="15 symbols in one claim: accepted are at most 14"):
+        judge(equation=equation, design={"d_model": 8, "d_expert": letters, "num_experts": 2, "top_k": 1})
+
+
+def test_an_equation_that_is_not_computed_is_shown_as_it_is_printed(judge: Judge) -> None:
+    equation = {"quantity": "params", "convention": "paper", "printed": "2*d*m"}
+    columns = []
+    for design in ({"d_model": "d"}, {**TWO_HEADS, "d_expert": "m", "num_experts": 1}):
+        table = equation_table(judge(equation=equation, design=design))
+        assert table is not None
+        assert table.rows[0] == ("printed", "2*d*m")
+        columns.append([row[0] for row in table.rows])
+    assert columns == [["printed"], ["printed", "computed", "computed less printed"]]
 
 
 def test_an_unknown_that_is_given_is_kept(judge: Judge) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 
-from parity import InfeasibleError, MoELayer, SolveResult, cost, solve
+from parity import InfeasibleError, InputError, MoELayer, SolveResult, cost, solve
 from parity.certificate import Claim, canonical, certify, check_bytes
 from parity.certificate.optimality import optimality
 from parity.verify import execute
@@ -29,6 +29,20 @@ def test_every_certificate_holds(claim: Claim) -> None:
     assert checked.differences == ()
     assert checked.holds
     assert check_bytes(json.dumps(certificate, indent=1).encode("utf-8")).holds
+
+
+@pytest.mark.parametrize(
+    ("wrong", "shows"),
+    [
+        ({"tokens": 0}, "tokens=0"),
+        ({"convention": "mine"}, "convention=mine"),
+        ({"prefer": "accurate"}, "prefer=accurate"),
+        ({"tokens": -1, "scale_down": 0}, "tokens=-1.*scale_down=0"),
+    ],
+)
+def test_a_claim_that_no_certificate_could_hold_is_refused_whole(wrong: dict[str, Any], shows: str) -> None:
+    with pytest.raises(InputError, match=shows):
+        certify(replace(EXAMPLES["best"], **wrong))
 
 
 @pytest.mark.parametrize("path", sorted(ELSEWHERE.glob("*.json")), ids=lambda path: path.stem)

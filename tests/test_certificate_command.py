@@ -99,6 +99,30 @@ def test_a_design_that_others_come_before_says_which(run: Run) -> None:
     assert "at 1/8 of its widths" in text
 
 
+def words_of(run: Run, *arguments: object) -> str:
+    return " ".join(run("certify", *arguments, "--scale-down", 8, "--format", "table").stdout.split())
+
+
+def test_a_design_on_the_side_of_the_other_solution_is_told_to_be_there(run: Run) -> None:
+    design = "d_model=768,heads=3,d_expert={},num_experts=96,top_k=3"
+    said = "Its experts are narrower than where FLOPs are least along parameter parity"
+    assert said in words_of(run, design.format(16), "--convention", "matmul")
+    assert said not in words_of(run, design.format(504), "--convention", "matmul")
+
+
+def test_where_no_design_is_allowed_none_is_said_to_be_the_best(run: Run) -> None:
+    text = words_of(run, "paper-mh-moe-2", "--tolerance", 0)
+    assert "There are no designs that differ from it in d_expert and num_experts alone and meet --tolerance 0" in text
+    assert "none comes before it" not in text
+
+
+def test_a_design_that_nothing_comes_before_and_that_is_not_allowed_is_not_the_best(run: Run) -> None:
+    text = words_of(run, "paper-mh-moe-2", "--num-experts", 40, "--ep", 40, "--d-expert-multiple-of", 512)
+    assert "The design itself does not meet --d-expert-multiple-of" in text
+    assert "is the best." in text
+    assert "come before the design" not in text
+
+
 def test_of_a_model_the_layer_is_certified_and_no_path_is_told(run: Run) -> None:
     config = Path(__file__).parent / "data" / "models" / "mistralai__Mixtral-8x7B-v0.1.json"
     by_path = json.loads(run("certify", "--baseline", config, config, "--scale-down", 32).stdout)

@@ -120,3 +120,7 @@ def test_an_expression_that_would_grow_large_is_refused_or_small(text: str) -> N
 def test_a_division_by_zero_is_refused(text: str) -> None:
     with pytest.raises(InputError, match="divides by zero"):
         parse(text)
+
+
+def test_a_plus_before_an_expression_changes_nothing() -> None:
+    assert parse("+d*(+e - -2)") == parse("d*(e + 2)")

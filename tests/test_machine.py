@@ -2,6 +2,7 @@
 
 import json
 import os
+import platform
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from parity import InputError, MoELayer
 from parity.ledger import dimensions, ops
-from parity.machine import Machine, engine_seconds, remembered
+from parity.machine import Machine, engine_seconds, figures, remembered
 from parity.machine.engine import _product_seconds
 from parity.machine.figures import cache_file, identity, remember
 from tests.conftest import Run
@@ -51,6 +52,22 @@ def test_figures_of_another_machine_are_passed_over(what: str) -> None:
     content["machine"][what] = "another"
     cache_file().write_text(json.dumps(content))
     assert remembered() is None
+
+
+def test_where_the_system_does_not_name_the_processor_python_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    def absent(*_: object, **__: object) -> None:
+        raise FileNotFoundError(2, "No such file or directory")
+
+    monkeypatch.setattr(figures, "open", absent, raising=False)
+    assert identity()["processor"] == (platform.processor() or platform.machine())
+
+
+def test_biases_of_the_projections_take_time() -> None:
+    layer = MoELayer(d_model=768, heads=3, d_expert=512, num_experts=93, top_k=3)
+    with_biases = replace(layer, projection_bias=True)
+    assert engine_seconds(with_biases, 100, MACHINE) > engine_seconds(layer, 100, MACHINE)
+    bare = MoELayer(d_model=768, d_expert=512, num_experts=93, top_k=3)
+    assert engine_seconds(replace(bare, projection_bias=True), 100, MACHINE) == engine_seconds(bare, 100, MACHINE)
 
 
 BROKEN: dict[str, object] = {

@@ -1,6 +1,7 @@
 """Each reconciliation adds up to two numbers that were found in other ways."""
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
 from typing import Any
@@ -12,11 +13,13 @@ from parity import InputError, MoELayer, cost
 from parity.builtin import BUILTIN
 from parity.models import Model, cost_of_model, import_config
 from parity.models.builtin import builtin_models
+from parity.models.description import Layers
 from parity.reconcile import Reconciliation, active_conventions, reconcile
 from parity.report.formats import FORMATS, to_text
 from parity.report.model import WIDTH
 from parity.report.reconcile import reconcile_report
 from tests.examples import examples
+from tests.models.strategies import usual
 from tests.strategies import layers
 
 MODELS = sorted(builtin_models())
@@ -150,6 +153,82 @@ def test_megatron_has_latent_layers_and_no_sub_tokens() -> None:
     assert by_counter(MoELayer(d_model=8, heads=2, d_expert=6, num_experts=4, top_k=2))["Megatron-LM 001b00c"].absent
     half = MoELayer(d_model=8, d_expert=6, num_experts=4, top_k=2, head_layer=True, merge_layer=False)
     assert by_counter(half)["Megatron-LM 001b00c"].absent
+
+
+def test_where_every_line_differs_none_is_said_to_be_alike() -> None:
+    split = MoELayer(d_model=12, d_expert=5, num_experts=4, top_k=2, heads=3)
+    for layer, alike in ((split, True), (replace(split, head_layer=False, merge_layer=False), False)):
+        report = reconcile_report("made", layer, None, None)
+        (table,) = (table for table in report.tables if table.title.startswith("6·N, N = all parameters"))
+        assert [row[0] for row in table.rows][-1] == "total"
+        assert any("alike" in str(row[0]) for row in table.rows) == alike
+
+
+def halves(first: dict[str, Any], second: dict[str, Any]) -> Model:
+    """Two layers, one as each of the configs has its only one."""
+    one, other = import_config(first), import_config(second)
+    blocks = [
+        *(placed for placed in one.blocks if placed.layers is None),
+        *(replace(p, layers=Layers(frozenset({0}))) for p in one.blocks if p.layers is not None),
+        *(replace(p, layers=Layers(frozenset({1}))) for p in other.blocks if p.layers is not None),
+    ]
+    return replace(one, num_layers=2, blocks=tuple(blocks))
+
+
+def replace_layer(first: dict[str, Any], second: dict[str, Any], **changed: Any) -> Model:
+    """The same, with other fields of the first's MoE layer."""
+    model = halves(first, second)
+    blocks = (
+        replace(
+            placed, block=replace(placed.block, layer=placed.block.layer and replace(placed.block.layer, **changed))
+        )
+        for placed in model.blocks
+    )
+    return replace(model, blocks=tuple(blocks))
+
+
+def one_layer(family: str, **changed: Any) -> dict[str, Any]:
+    return usual(family) | {"num_hidden_layers": 1} | changed
+
+
+@pytest.mark.parametrize(
+    ("model", "reason"),
+    [
+        (
+            lambda: halves(one_layer("llama"), one_layer("llama", num_key_value_heads=4)),
+            "one shape of attention for all layers",
+        ),
+        (
+            lambda: halves(one_layer("llama"), one_layer("llama", intermediate_size=11)),
+            "one width of dense blocks and one of experts",
+        ),
+        (
+            lambda: halves(one_layer("mixtral"), one_layer("mixtral", intermediate_size=7)),
+            "one width of dense blocks and one of experts",
+        ),
+        (
+            lambda: replace_layer(one_layer("mixtral"), one_layer("llama"), gated=False),
+            "gated blocks throughout or nowhere",
+        ),
+        (lambda: import_config(usual("afmoe")), "no term for some of its attention's matrices"),
+        (
+            lambda: import_config(usual("nemotron_h") | {"hybrid_override_pattern": "*E*E"}),
+            "one attention and one feed-forward block in each layer",
+        ),
+    ],
+)
+def test_layers_that_differ_in_what_megatron_has_once_have_no_number_and_are_named(
+    model: Callable[[], Model], reason: str
+) -> None:
+    found = by_counter(model(), 16)["Megatron-LM 001b00c"]
+    assert found.absent is not None
+    assert reason in found.absent
+    assert (found.total, found.lines) == (None, ())
+
+
+def test_layers_that_do_not_differ_may_be_described_apart() -> None:
+    together = by_counter(import_config(one_layer("llama", num_hidden_layers=2)), 16)["Megatron-LM 001b00c"]
+    assert by_counter(halves(one_layer("llama"), one_layer("llama")), 16)["Megatron-LM 001b00c"].total == together.total
 
 
 BOTH, HEAD, NEITHER = "with embedding and head", "with the head only", "with neither"

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from parity import InputError, MoELayer
 from parity.builtin import BUILTIN
 from parity.design import FIELDS, LARGEST_INTEGER
-from parity.ref import resolve
+from parity.ref import reference_to, resolve
 from tests.conftest import Run
 from tests.strategies import layers
 
@@ -29,6 +29,15 @@ def outcome_of(text: str) -> MoELayer | str:
 def test_a_layer_written_as_fields_reads_as_itself(layer: MoELayer) -> None:
     text = ",".join(f"{name}={str(value).lower()}" for name, value in layer.to_dict().items())
     assert resolve(text) == layer
+
+
+@given(layers())
+def test_the_reference_to_a_layer_reads_as_it_and_every_field_in_it_is_needed(layer: MoELayer) -> None:
+    text = reference_to(layer)
+    assert resolve(text) == layer
+    fields = text.split(",") if "=" in text else []
+    for number in range(len(fields)):
+        assert outcome_of(",".join(fields[:number] + fields[number + 1 :])) != layer
 
 
 @given(REFS | st.text(max_size=40))

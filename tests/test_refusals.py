@@ -3,11 +3,18 @@
 import os
 import subprocess
 import sys
+from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from parity import Constraints, InputError, RawTarget, solve
+from parity.audit import claim as claims
+from parity.builtin import BUILTIN
 from parity.design import LARGEST_INTEGER
+from parity.files import whole_file
 from tests.conftest import Run
 
 SOLVE = ("solve", "--heads", "3", "--topk", "3")
@@ -95,6 +102,38 @@ def test_a_value_that_cannot_work_is_refused_and_shown(run: Run, shows: str, arg
     assert "Traceback" not in result.stderr
 
 
+IN_PYTHON: list[tuple[str, str, Callable[[], object]]] = [
+    # what the message shows, what it accepts, the call
+    ("ep=0", "integers of at least 1", lambda: Constraints(ep=0)),
+    ("tp=True", "integers of at least 1", lambda: Constraints(tp=True)),
+    ("max_experts=0", "integers of at least 1", lambda: Constraints(max_experts=0)),
+    ("tolerance=Fraction(-1, 2)", "fractions of at least 0", lambda: Constraints(tolerance=Fraction(-1, 2))),
+    ("tolerance=0.5", "fractions of at least 0", lambda: Constraints(tolerance=0.5)),  # type: ignore[arg-type]
+    ("profile='fp4'", "none, bf16, fp8", lambda: Constraints(profile="fp4")),
+    ("params=0", "integers of at least 1", lambda: RawTarget(d_model=8, flops_per_token=9, params=0)),
+    ("d_model=2.0", "integers of at least 1", lambda: RawTarget(2.0, 9, 9)),  # type: ignore[arg-type]
+    ("baseline=paper-smoe", "a MoELayer, as parity.ref.resolve", lambda: solved("paper-smoe")),
+    ("prefer=accurate", "flops and balanced", lambda: solved(prefer="accurate")),
+    ("limit=0", "integers of at least 1", lambda: solved(limit=0)),
+    ("limit=true", "integers of at least 1", lambda: solved(limit=True)),
+]
+
+
+def solved(baseline: Any = BUILTIN["paper-smoe"].design, **asked: Any) -> object:
+    return solve(baseline, heads=3, top_k=3, **asked)
+
+
+@pytest.mark.parametrize(("shows", "accepted", "call"), IN_PYTHON, ids=lambda value: str(value)[:40])
+def test_a_value_that_cannot_work_is_refused_where_python_gives_it(
+    shows: str, accepted: str, call: Callable[[], object]
+) -> None:
+    with pytest.raises(InputError) as refused:
+        call()
+    said, _, offered = str(refused.value).partition(": accepted are ")
+    assert shows in said
+    assert accepted in offered
+
+
 FILES = {
     "empty": b"",
     "truncated": b'{"design": {"d_model": 7',
@@ -163,6 +202,35 @@ def test_a_claim_file_that_is_not_one_is_refused(run: Run, tmp_path: Path) -> No
         assert result.exit_code == 2, content
         assert shows in result.stderr
         assert result.stdout == ""
+
+
+def test_more_claims_than_a_file_may_hold_are_refused(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(claims, "MOST_CLAIMS", 2)
+    path = tmp_path / "claims.json"
+    path.write_text('[{"id": "a"}, {"id": "b"}, {"id": "c"}]')
+    result = run("audit", path)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert f"{path} holds 3 claims: accepted are at most 2" in result.stderr
+
+
+def write_half(path: Path, error: type[BaseException]) -> None:
+    with whole_file(str(path)) as file:
+        file.write(b"half of it")
+        raise error
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, RuntimeError])
+def test_a_file_that_is_not_written_to_its_end_is_not_there_and_an_old_one_stays(
+    tmp_path: Path, error: type[BaseException]
+) -> None:
+    path = tmp_path / "result"
+    for before in (None, b"old"):
+        with pytest.raises(error):
+            write_half(path, error)
+        assert [each.read_bytes() for each in tmp_path.iterdir()] == ([before] if before else [])
+        path.write_bytes(b"old")
 
 
 def test_a_result_that_cannot_be_written_is_an_error_without_a_traceback() -> None:

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import re
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from fractions import Fraction
@@ -15,10 +16,10 @@ import numpy as np
 import pyarrow.parquet
 import pytest
 
-from parity import Constraints, MoELayer
+from parity import Constraints, MoELayer, RawTarget
 from parity.builtin import BUILTIN
 from parity.cli import sweep as sweep_command
-from parity.sweep import SweepResult, sweep
+from parity.sweep import SweepResult, nearest, sweep
 from tests.conftest import Answer, Run
 
 SMOE = BUILTIN["paper-smoe"].design
@@ -102,6 +103,31 @@ def test_a_result_draws_itself_in_a_notebook() -> None:
     assert ElementTree.fromstring(found()._repr_svg_()).tag == "{http://www.w3.org/2000/svg}svg"
 
 
+def test_a_figure_of_costs_alone_has_no_baseline() -> None:
+    target = RawTarget(d_model=768, flops_per_token=9_437_184, params=37_748_736)
+    drawn = sweep(target, heads="2-4", top_k="1-3").figure()
+    named = "\n".join(text.get_text() for text in drawn.legends[0].texts)
+    assert "baseline" not in named
+    assert "paper-smoe" in named.splitlines()
+
+
+@pytest.mark.parametrize(
+    ("module", "arguments", "what"),
+    [
+        ("matplotlib.figure", ("--plot", "x.svg"), "a chart needs matplotlib"),
+        ("pyarrow", ("--output", "x.parquet"), "--format parquet needs pyarrow"),
+    ],
+)
+def test_what_needs_a_library_that_is_absent_is_refused_and_the_extra_named(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, module: str, arguments: tuple[str, str], what: str
+) -> None:
+    monkeypatch.setitem(sys.modules, module, None)
+    result = run("sweep", *NARROW, arguments[0], tmp_path / arguments[1])
+    assert result.exit_code == 2
+    assert f"{what}, which is absent: pip install 'moe-parity[app]' adds it" in result.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_figure_of_nothing_is_a_figure() -> None:
     assert sweep(SMOE, heads=5).figure().axes
 
@@ -127,6 +153,12 @@ def test_an_empty_answer_is_an_answer_for_programs(run: Run) -> None:
     data = json.loads(result.stdout)
     assert (data["feasible"], data["frontier"], data["groups"]) == (0, [], [])
     assert "No design is feasible" in result.stderr
+
+
+def test_the_closest_is_not_named_where_that_would_take_too_long() -> None:
+    asked: dict[str, Any] = {"heads": 3, "top_k": 3, "num_experts": "96-99"}
+    assert nearest(SMOE, Constraints(), **asked) is not None
+    assert nearest(SMOE, Constraints(), **asked, most=1) is None
 
 
 class _Interrupt:
@@ -163,6 +195,21 @@ def test_an_interrupted_command_prints_and_exits_like_one(run: Run, monkeypatch:
     assert result.exit_code == 130
     assert json.loads(result.stdout)["partial"] is True
     assert "Partial" in result.stderr
+
+
+def test_a_command_interrupted_before_it_found_anything_does_not_say_that_nothing_is_there(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("parity.sweep.run.boxes_around", interrupted)
+    result = run("sweep", *NARROW)
+    assert result.exit_code == 130
+    assert "Partial: interrupted before the end" in result.stdout
+    assert "So far no design is feasible" in result.stdout
+    assert "Nothing inside the ranges" not in result.stdout
+    assert "closest" not in result.stdout
 
 
 @pytest.mark.parametrize(

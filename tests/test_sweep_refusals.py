@@ -89,6 +89,44 @@ def test_what_does_not_go_together_is_refused_and_shown(asked: dict[str, Any], s
     assert "accepted" in str(refusal.value) or "is not a field" in str(refusal.value)
 
 
+@pytest.mark.parametrize("granularity", ["5000-6000", EVERYTHING.replace("1-", "4097-")])
+def test_a_granularity_beyond_the_baselines_width_is_refused(granularity: str) -> None:
+    with pytest.raises(InputError, match=f"granularity={granularity}: accepted are divisors .* d_expert=2048"):
+        sweep(SMOE, granularity=granularity)
+
+
+def test_a_granularity_of_costs_alone_is_refused() -> None:
+    target = RawTarget(d_model=768, flops_per_token=9_437_184, params=37_748_736)
+    with pytest.raises(InputError, match="granularity=2 without a baseline: accepted where a baseline has a d_expert"):
+        sweep(target, granularity=2)
+
+
+def test_more_than_can_be_divided_listed_or_examined_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: dict[str, Any] = {"heads": "1-4", "top_k": "1-3", "d_latent": "600,700,768"}
+    with monkeypatch.context() as limited:
+        limited.setattr("parity.sweep.shapes.MOST_DIVISIONS", 7)
+        with pytest.raises(InputError, match=r"2 latent widths with 4 values of heads .*accepted are narrower"):
+            sweep(SMOE, **asked)
+    with pytest.raises(InputError, match=r"hold up to .* designs or more: accepted are up to 1e\+00, with narrower"):
+        sweep(SMOE, **asked, most=1)
+    number = sweep(SMOE, **asked, keep=False).feasible
+    monkeypatch.setattr("parity.sweep.findings.MOST_KEPT", number - 1)
+    with pytest.raises(InputError, match=f"more than {number - 1:,} designs are feasible, .*accepted are narrower"):
+        sweep(SMOE, **asked, keep=True)
+    assert sweep(SMOE, **asked, keep=False).feasible == number
+
+
+def test_fronts_do_not_depend_on_how_often_they_are_settled(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: dict[str, Any] = {"heads": "1-8", "top_k": "1-4", "expert_pool": ("shared", "per_head")}
+    seldom = sweep(SMOE, **asked)
+    monkeypatch.setattr("parity.sweep.findings.PENDING", 0)
+    often = sweep(SMOE, **asked)
+    assert layers_of(often.frontier) == layers_of(seldom.frontier)
+    assert [layers_of(group.frontier) for group in often.groups] == [
+        layers_of(group.frontier) for group in seldom.groups
+    ]
+
+
 @pytest.mark.parametrize("convention", ["paper", "matmul", "scalar"])
 @pytest.mark.parametrize("name", RANGES)
 def test_an_enormous_range_holds_the_baseline(name: str, convention: str) -> None:

@@ -1,5 +1,6 @@
 """Predicted equals executed for every design, and what does not fit or does not agree is said."""
 
+import os
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from parity import InputError, MoELayer, cost
 from parity.builtin import BUILTIN
 from parity.verify import scaled_down, verify
 from reference import MoEConfig, backward, forward, init
-from reference.gradcheck import Evaluated, gradient_errors
+from reference.gradcheck import STEPS, Evaluated, gradient_errors
 from reference.memory import bytes_needed
 from tests.conftest import Answer, Run
 from tests.examples import examples
@@ -83,6 +84,20 @@ def test_fewer_tokens_are_advised_only_where_they_would_fit(
     assert ("fewer --tokens" in str(refused.value)) == (needed[1] <= available)
 
 
+def test_where_the_system_does_not_say_what_is_free_all_its_memory_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    def absent(*_: object) -> None:
+        raise FileNotFoundError(2, "No such file or directory")
+
+    sizes = {"SC_PHYS_PAGES": 1000, "SC_PAGE_SIZE": 20_000}
+    monkeypatch.setattr(parity.verify, "open", absent, raising=False)
+    monkeypatch.setattr(os, "sysconf", sizes.__getitem__)
+    layer = MoELayer(d_model=768, d_expert=2048, num_experts=8, top_k=1)
+    with pytest.raises(InputError, match=r"in float64 and 0\.02 GB are available: accepted are .*--scale-down"):
+        verify(layer, tokens=5)
+    monkeypatch.setattr(os, "sysconf_names", {})
+    assert verify(scaled_down(layer, 256), tokens=5).verified
+
+
 def test_a_scale_that_does_not_divide_is_refused() -> None:
     smoe = BUILTIN["paper-smoe"].design
     with pytest.raises(InputError, match="scale_down=5 does not divide d_model=768"):
@@ -123,6 +138,20 @@ def test_a_step_is_shortened_until_it_crosses_no_kink() -> None:
     before = a.copy()
     assert gradient_errors(relu, {"a": a}, {"a": (a > 0) * 1.0}, np.random.default_rng(0))["a"] < 1e-6
     assert (a == before).all()
+
+
+def test_where_every_step_crosses_a_kink_the_shortest_is_taken() -> None:
+    a = np.zeros(3)
+    lengths: list[float] = []
+
+    def absolute() -> Evaluated:
+        lengths.append(float(np.abs(a).sum()))
+        return Evaluated(lengths[-1], a > 0)
+
+    assert gradient_errors(absolute, {"a": a}, {"a": np.zeros(3)}, np.random.default_rng(0))["a"] == 0
+    assert lengths[1:] == sorted(lengths[1:], reverse=True)
+    assert lengths[-1] == pytest.approx(lengths[1] * STEPS[-1] / STEPS[0])
+    assert (a == 0).all()
 
 
 def test_only_float64_is_checked() -> None:

@@ -11,14 +11,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from parity import weights
 from parity.errors import InputError
+from parity.models.checkpoints.header import read_header
 from parity.weights import load, save
 from reference import MoEConfig, init
 from tests.engine.strategies import config_of
 from tests.examples import examples
 from tests.strategies import layers
 
-pytest.importorskip("safetensors")
+safetensors: Any = pytest.importorskip("safetensors")
 
 CONFIG = MoEConfig(d_model=6, d_expert=5, num_experts=3, top_k=2, heads=2, num_shared_experts=1, d_shared=4)
 
@@ -89,6 +91,30 @@ def test_a_file_that_is_cut_is_refused(whole: Path, cut: int) -> None:
 def test_bytes_after_the_end_are_refused(whole: Path) -> None:
     whole.write_bytes(whole.read_bytes() + b"\0")
     with pytest.raises(InputError, match="accepted"):
+        load(str(whole), CONFIG)
+
+
+def test_a_file_that_changes_while_it_is_read_is_refused(whole: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def then_it_grows(path: str, largest: int) -> Any:
+        found = read_header(path, largest)
+        with open(path, "ab") as file:
+            file.write(b"more")
+        return found
+
+    size = whole.stat().st_size
+    monkeypatch.setattr(weights, "read_header", then_it_grows)
+    with pytest.raises(InputError, match=f"other than the {size} bytes that its header says: accepted are whole"):
+        load(str(whole), CONFIG)
+
+
+def test_what_the_library_refuses_is_refused_in_its_words(whole: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(_: bytes) -> None:
+        raise safetensors.SafetensorError("invalid UTF-8 in a name")
+
+    monkeypatch.setattr("safetensors.numpy.load", refused)
+    with pytest.raises(
+        InputError, match=r"is no safetensors file \(invalid UTF-8 in a name\): accepted are such files"
+    ):
         load(str(whole), CONFIG)
 
 

@@ -40,7 +40,8 @@ def judge_equation(claim: Claim, equation: Equation) -> Finding:
     """The finding on a claim about an equation.
 
     Raises:
-        InputError: something in it is no expression, or is too large, or a layer cannot be.
+        InputError: something in it is no expression, or is too large, a layer cannot be, or whether both sides are
+            equal cannot be told.
     """
     printed = parse(equation.printed)
     design, baseline = _parsed(claim.design), _parsed(claim.baseline)
@@ -56,6 +57,8 @@ def judge_equation(claim: Claim, equation: Equation) -> Finding:
     difference = _less(computed, printed)
     if difference == 0:
         return Finding(claim, "holds", f"Computed and printed agree: {computed}.", str(computed), printed=figures)
+    if not (computed.is_rational_function() or _differ(difference)):
+        raise InputError(f"{difference} is zero wherever it was tried and not shown to be: accepted are simpler claims")
     reason = f"Computed {computed}, printed {printed}: computed less printed is {difference}"
     widths = _symbols(design, WIDTHS) | _symbols(baseline, WIDTHS)
     widths -= _symbols(design, COUNTS) | _symbols(baseline, COUNTS)
@@ -148,7 +151,12 @@ def _less(computed: Expr, printed: Expr) -> Expr:
     difference = computed - printed
     if computed.is_rational_function():
         return tidy(difference)
-    return difference if _differ(difference) else sympy.simplify(difference)
+    if _differ(difference):
+        return difference
+    # Symbols are positive integers; of m - 1 and the like the sign shows once they are written as 1 + t.
+    from_one = {letter: 1 + sympy.Dummy(integer=True, nonnegative=True) for letter in difference.free_symbols}
+    zero = any(sympy.simplify(each) == 0 for each in (difference, sympy.factor(difference.subs(from_one), deep=True)))
+    return sympy.Integer(0) if zero else difference
 
 
 def _differ(difference: Expr) -> bool:

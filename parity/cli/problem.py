@@ -76,7 +76,7 @@ class Matching(click.Command):
         """Parse, and refuse a word that belongs to no flag."""
         ctx.allow_extra_args = True
         alone = super().parse_args(ctx, args)
-        if alone:
+        if alone and not ctx.resilient_parsing:
             raise click.UsageError(
                 f"{shown(alone[0])} belongs to no flag: the design to match is named by --baseline", ctx
             )

@@ -84,11 +84,7 @@ def read_results(folder: str) -> Results:
     Raises:
         InputError: it has none, or a file in it is not what a run writes.
     """
-    try:
-        there = os.path.lexists(os.path.join(folder, MANIFEST))
-    except ValueError:  # no name of a file
-        there = False
-    if not there:
+    if not os.path.lexists(os.path.join(folder, MANIFEST)):
         raise InputError(
             f"{shown(folder)} has no {MANIFEST}: accepted are folders that `parity experiment run --out` wrote"
         )

@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from parity.design import shown
 from parity.errors import InputError
-from parity.experiments.batches import Batches, Windows, windows
+from parity.experiments.batches import Batches, windows
 from parity.experiments.checkpoint import load_checkpoint, save_checkpoint
 from parity.experiments.corpus import PARTS, Corpus
 from parity.experiments.evaluate import CURVE_TOKENS, FINAL_TOKENS, losses, mean, points
@@ -93,12 +93,15 @@ def _train(run: Run, progress: Progress, stopping: Callable[[], bool]) -> bool:
     with closing(steps), closing(evaluations):
         while step < plan.steps:
             step += 1
-            record = _stepped(run, trainer, batches.batch(step - 1), step)
-            steps.append({"step": step, "loss": float(record.loss), **_details(record)})
-            progress(step, float(record.loss))
+            measured = _measured(trainer.step(batches.batch(step - 1)))
+            _check_finite(run, step, measured)
+            steps.append({"step": step, **measured})
+            progress(step, measured["loss"])
             if step in points(plan.steps):
                 found = evaluated(run.corpus, plan.scale, trainer, CURVE_TOKENS)
-                evaluations.append({"step": step, "loss": {name: mean(values) for name, values in found.items()}})
+                means = {name: mean(values) for name, values in found.items()}
+                _check_finite(run, step, means)
+                evaluations.append({"step": step, "loss": means})
             stopped = stopping()
             if stopped or step == plan.steps or step % plan.checkpoint_every == 0:
                 steps.sync()
@@ -106,12 +109,9 @@ def _train(run: Run, progress: Progress, stopping: Callable[[], bool]) -> bool:
                 save_checkpoint(folder / CHECKPOINT, trainer.state(), step)
             if stopped and step < plan.steps:
                 return False
-    result = {
-        "variant": run.variant,
-        "seed": run.seed,
-        "step": step,
-        "losses": evaluated(run.corpus, plan.scale, trainer, FINAL_TOKENS),
-    }
+    final = evaluated(run.corpus, plan.scale, trainer, FINAL_TOKENS)
+    _check_finite(run, step, {name: mean(values) for name, values in final.items()})
+    result = {"variant": run.variant, "seed": run.seed, "step": step, "losses": final}
     write_durably(folder / RESULT, json.dumps(result, allow_nan=False).encode() + b"\n")
     append_event(run.out / EVENTS, _event(run, "done", step))
     return True
@@ -131,21 +131,15 @@ def _begun(run: Run) -> "tuple[Trainer, int]":
     return Trainer.restored(config, how, dict(state)), step
 
 
-def _stepped(run: Run, trainer: "Trainer", tokens: Windows, step: int) -> "StepRecord":
-    """One step.
+def _check_finite(run: Run, step: int, numbers: Mapping[str, float]) -> None:
+    """Check what was measured.
 
     Raises:
         InputError: training diverged.
     """
-    from reference import EngineError
-
-    try:
-        record = trainer.step(tokens)
-    except EngineError as error:  # numbers grew until they were none
-        raise InputError(f"{run.name} cannot go on at step {step}: {error}") from None
-    if not math.isfinite(record.loss):
-        raise InputError(f"{run.name} diverged: the loss of step {step} is {record.loss}; accepted are finite ones")
-    return record
+    for name, value in numbers.items():
+        if not math.isfinite(value):
+            raise InputError(f"{run.name} diverged: {name} of step {step} is {value}; accepted are finite numbers")
 
 
 def evaluated(corpus: Corpus, scale: Scale, trainer: "Trainer", most_tokens: int) -> dict[str, list[float]]:
@@ -165,6 +159,6 @@ def _event(run: Run, event: str, step: int) -> dict[str, Any]:
     return {"event": event, "variant": run.variant, "seed": run.seed, "step": step}
 
 
-def _details(record: Any) -> dict[str, float]:
-    names = ("cross_entropy", "balance", "grad_norm", "learning_rate")
+def _measured(record: "StepRecord") -> dict[str, float]:
+    names = ("loss", "cross_entropy", "balance", "grad_norm", "learning_rate")
     return {name: float(getattr(record, name)) for name in names}

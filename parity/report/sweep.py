@@ -61,7 +61,7 @@ def _notes(result: "SweepResult", scope: str, closest: Solution | None) -> Itera
     if result.partial:
         yield "Partial: interrupted before the end, so designs are missing and better ones may be."
     if not result.feasible:
-        yield f"No design is feasible {scope}."
+        yield f"{'So far no' if result.partial else 'No'} design is feasible {scope}."
         if closest is not None:
             larger = max(abs(closest.flops_error), abs(closest.params_error))
             x = closest.design

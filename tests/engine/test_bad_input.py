@@ -247,3 +247,14 @@ def test_an_unknown_way_to_compute_is_refused_with_its_value_and_those_accepted(
     fields: dict[str, Any] = {"d_model": 6, "d_expert": 4, "num_experts": 3, "top_k": 2, field: value}
     with pytest.raises(EngineError, match=f"{field}='{value}'.*accepted"):
         MoEConfig(**fields)
+
+
+def test_parameters_that_are_no_dictionary_are_refused() -> None:
+    refused("parameters are a list: accepted is a dictionary of", "router", params=list(CALL.params.values()))
+
+
+@pytest.mark.parametrize("lacking", ["head_layer", "merge_layer"])
+def test_a_latent_width_without_both_projections_is_refused(lacking: str) -> None:
+    fields: dict[str, Any] = {"d_model": 6, "d_latent": 8, "d_expert": 3, "num_experts": 5, "top_k": 2, lacking: False}
+    with pytest.raises(EngineError, match="d_latent=8 with d_model=6: both projections are needed"):
+        MoEConfig(**fields, heads=2)

@@ -234,3 +234,23 @@ def test_a_missing_parameter_is_named() -> None:
     del params["layers.1.moe.merge"]
     with pytest.raises(EngineError, match=r"missing layers\.1\.moe\.merge"):
         loss_and_gradients(params, batch(CONFIG, 0), CONFIG)
+
+
+@pytest.mark.parametrize("bitnet", [False, True], ids=["exact", "bitnet"])
+def test_a_decoder_whose_moe_layers_have_one_expert_is_the_dense_one(bitnet: bool) -> None:
+    dense = decoder("dense", bitnet=bitnet)
+    one = MoEConfig(d_model=24, num_experts=1, top_k=1, d_expert=dense.d_ffn, bitnet=bitnet, dtype="float64")
+    single = replace(dense, moe=one)
+    params, tokens = params_of(dense), batch(dense, 0)
+    names = {
+        name: name.replace(".dense.", ".moe.") if name.split(".")[1:2] in (["1"], ["3"]) else name for name in params
+    }
+    shapes = single.shapes()
+    same = {names[name]: array.reshape(shapes[names[name]]) for name, array in params.items()}
+    expected = loss_and_gradients(params, tokens, dense)
+    found = loss_and_gradients({name: same[name] for name in shapes}, tokens, single)
+    assert found.balance == 0
+    assert found.loss == found.cross_entropy == pytest.approx(expected.loss, rel=1e-12)
+    assert_all_close(
+        {name: found.grads[new].reshape(params[name].shape) for name, new in names.items()}, expected.grads, 1e-9
+    )

@@ -1,5 +1,7 @@
 """Laws of the layer: what it equals, and what leaves it as it is."""
 
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import replace
 from math import erf, exp, sqrt
 from typing import Any
@@ -11,7 +13,9 @@ from hypothesis import strategies as st
 
 from parity import MoELayer
 from reference import MoEConfig, backward, forward, init
+from reference.experts import MOST_PIECES, MOST_ROWS, dispatch
 from reference.losses import load_balancing_forward
+from reference.router import top
 from tests.engine.strategies import (
     PLAIN,
     ROUTED,
@@ -46,6 +50,24 @@ def dense_ffn(x: Array, w_in: Array, w_out: Array, config: MoEConfig) -> Any:
     width = w_out.shape[0]
     gate = np.vectorize(activation, otypes=[np.float64])(config.activation, x.dot(w_in[:, :width]))
     return (gate * x.dot(w_in[:, width:]) if config.gated else gate).dot(w_out)
+
+
+def dtypes(kept: object) -> set[str]:
+    """Of all numbers that are no integers, wherever they are kept."""
+    if isinstance(kept, np.ndarray):
+        return {kept.dtype.name} if kept.dtype.kind == "f" else set()
+    if isinstance(kept, Mapping):
+        kept = [*kept.values()]
+    parts = kept if isinstance(kept, list | tuple) else vars(kept).values() if hasattr(kept, "__dict__") else ()
+    return set().union(*map(dtypes, parts))
+
+
+@many
+@given(calls() | calls(dtype="float32"))
+def test_what_a_layer_keeps_and_gives_is_of_its_dtype(call: Call) -> None:
+    y, cache = forward(call.params, call.x, call.config)
+    dx, grads = backward(call.params, call.dy, cache, call.config)
+    assert dtypes([y, cache, dx, grads]) == {call.config.dtype}
 
 
 @many
@@ -94,6 +116,39 @@ def test_of_equal_logits_the_lower_index_wins(
     assert routing
     for logits, chosen in zip(np.dot(x, router).tolist(), routing.chosen.tolist(), strict=True):
         assert chosen == sorted(range(num_experts), key=lambda expert: (-logits[expert], expert))[:top_k]
+
+
+@many
+@given(st.integers(1, 20), st.integers(1, 20), st.integers(1, 6), SEEDS)
+def test_choosing_experts_leaves_their_logits_as_they_are(rows: int, num_experts: int, top_k: int, seed: int) -> None:
+    logits = np.random.default_rng(seed).standard_normal((rows, num_experts))
+    before = logits.copy()
+    top(logits, min(top_k, num_experts))
+    assert np.array_equal(logits, before)
+
+
+@examples(30)
+@given(st.sampled_from((3, 1 << 16, 70_000)), st.lists(st.integers(0, 40_000), max_size=4), SEEDS)
+def test_each_row_is_in_one_piece_of_its_expert_the_largest_first(
+    num_experts: int, sizes: list[int], seed: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    chosen = rng.permutation(np.repeat(rng.integers(max(0, num_experts - 6000), num_experts, len(sizes)), sizes))
+    where = dispatch(chosen[:, None], num_experts)
+    assert where.order.tolist() == sorted(range(len(chosen)), key=chosen.tolist().__getitem__)
+    assert np.array_equal(where.order[where.place[:, 0]], np.arange(len(chosen)))
+    assert [piece.stop - piece.start for piece in where.pieces] == sorted(
+        (piece.stop - piece.start for piece in where.pieces), reverse=True
+    )
+    rows = sorted((start, stop, expert, first) for expert, start, stop, first in where.pieces)
+    assert [0, *(stop for _, stop, *_ in rows)] == [*(start for start, *_ in rows), len(chosen)]
+    for start, stop, expert, first in rows:
+        assert set(chosen[where.order[start:stop]]) == {expert}
+        assert first == (start == 0 or chosen[where.order[start - 1]] != expert)
+    pieces = Counter(piece.expert for piece in where.pieces)
+    assert max(pieces.values(), default=0) <= MOST_PIECES
+    assert all(pieces[expert] == 1 for expert in pieces if (chosen == expert).sum() <= MOST_ROWS)
+    assert set(where.idle.tolist()) == set(range(num_experts)) - set(chosen.tolist())
 
 
 @many

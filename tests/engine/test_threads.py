@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from reference import EngineError, MoEConfig, backward, forward, init
-from reference.threads import threads
+from reference.threads import single_threaded_blas, threads
 from tests.engine.strategies import Array, Call, assert_all_close, calls, small_pieces
 from tests.examples import examples
 
@@ -209,6 +209,14 @@ def test_each_product_runs_on_one_thread_of_blas(setting: Any, user_threads: int
         patch.setattr(np, "matmul", watched)
         list(pool.map(lambda _: call.run(), range(user_threads)))
         assert seen == {1}
+
+
+def test_each_product_runs_on_one_thread_of_blas_whatever_the_library_of_limits_offers() -> None:
+    with blas_of_the_process_on(3) as before, pytest.MonkeyPatch.context() as patch:
+        patch.delattr(threadpoolctl.OpenBLASController, "clear_controlling_thread", raising=False)
+        with single_threaded_blas:
+            assert set(blas_threads().values()) == {1}
+        assert blas_threads() == before
 
 
 def test_what_fails_in_another_thread_is_raised() -> None:

@@ -1,6 +1,7 @@
 """An experiment of seconds, and a process that does it: `python -m tests.experiments.nano OUT TEXT STEPS [slurm]`."""
 
 import json
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -65,6 +66,11 @@ def run(
         slurm=slurm,
     )
     return steps
+
+
+def vanish(*_: object) -> None:
+    """What a worker does that the system ends: say nothing."""
+    os._exit(7)
 
 
 if __name__ == "__main__":

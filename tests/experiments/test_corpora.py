@@ -2,8 +2,11 @@
 
 import gzip
 import json
+import sys
+import sysconfig
 from collections.abc import Callable
 from functools import partial
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +18,8 @@ from pyarrow import parquet
 from tokenizers import Tokenizer
 
 from parity.errors import InputError
+from parity.experiments import default_text
+from parity.experiments import documents as module
 from parity.experiments.batches import Batches, windows
 from parity.experiments.corpus import END, PARTS, TextSet, corpus, split, text_sets
 from parity.experiments.documents import LEAST_CHARACTERS, documents, name_of
@@ -91,6 +96,57 @@ BAD: dict[str, tuple[str, bytes, str]] = {
     "a truncated zstd": ("a.jsonl.zst", zstd(json_lines(TEXTS * 99))[:-9], "not whole"),
     "no Parquet": ("a.parquet", b"PAR1", "not Parquet"),
 }
+
+
+def test_lines_and_texts_of_nothing_but_space_are_no_documents(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_bytes(b"\n" + json_lines(["one", " \n", "two"]) + b"  \n")
+    assert list(documents(str(tmp_path / "a.jsonl"))) == ["one", "two"]
+
+
+def test_a_line_beyond_any_document_is_refused_by_its_number(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a.jsonl").write_bytes(json_lines(["a" * 10, "b" * 100]))
+    monkeypatch.setattr(module, "LONGEST_LINE", 80)
+    with pytest.raises(InputError, match=r"a\.jsonl is longer than 80 characters in line 2.*accepted"):
+        list(documents(str(tmp_path / "a.jsonl")))
+
+
+@pytest.mark.parametrize(
+    ("columns", "shows"), [({"id": [1]}, "of words: none"), ({"a": ["x"], "b": ["y"]}, "of words: a, b")]
+)
+def test_a_table_in_which_no_column_is_the_text_is_refused(
+    tmp_path: Path, columns: dict[str, list[object]], shows: str
+) -> None:
+    parquet.write_table(pyarrow.table(columns), tmp_path / "a.parquet")
+    with pytest.raises(InputError, match=f"without a column named text .{shows}.*accepted is one text column"):
+        list(documents(str(tmp_path / "a.parquet")))
+
+
+def test_the_only_column_of_words_is_the_text(tmp_path: Path) -> None:
+    parquet.write_table(pyarrow.table({"id": [1, 2], "body": ["first", None]}), tmp_path / "a.parquet")
+    assert list(documents(str(tmp_path / "a.parquet"))) == ["first"]
+
+
+@pytest.mark.parametrize(("name", "what"), [("a.parquet", "Parquet"), ("a.txt.zst", "zst")])
+def test_what_needs_pyarrow_is_refused_without_it_and_the_extra_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, what: str
+) -> None:
+    (tmp_path / name).write_bytes(b"anything")
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(InputError, match=rf"{what}.* needs pyarrow, which is absent: .*moe-parity\[experiments\]"):
+        list(documents(str(tmp_path / name)))
+
+
+def test_a_module_that_cannot_be_parsed_has_no_documentation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a.py").write_text('"""Of a."""\n')
+    (tmp_path / "b.py").write_text('"""Of b.\n')
+    (tmp_path / "c.py").write_bytes(b'"""Of c\0."""')
+    (tmp_path / "d.py").symlink_to("nowhere")
+    (tmp_path / "e.py").write_text("none = True\n")
+    topics = list(islice(default_text.documents(), 5))
+    monkeypatch.setattr(sysconfig, "get_path", lambda _: str(tmp_path))
+    found = list(default_text.documents())
+    assert found[:5] == topics
+    assert [text for text in found if text.startswith("Of ")] == ["Of a."]
 
 
 @pytest.mark.parametrize("case", BAD)

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import shutil
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,8 +13,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from parity.errors import InputError
 from parity.experiments.claims import Claim, claims_of, judge
-from parity.experiments.curves import POINTS, training_curve
+from parity.experiments.curves import POINTS, panels, training_curve
+from parity.experiments.figure import learning_curves
 from parity.experiments.names import RESULT
 from parity.experiments.results import Results, TrainedRun
 from parity.experiments.scales import SCALES
@@ -165,6 +168,45 @@ def test_learning_curves_are_drawn_as_the_name_says(run: Run, finished: Path, tm
     assert "both" in result.stdout
 
 
+def with_sets(results: Results, *names: str) -> Results:
+    """The same losses on sets of these names."""
+    runs = {
+        of: TrainedRun(run.training, ((60, dict.fromkeys(names, 4.0)),), dict.fromkeys(names, run.final["words"]))
+        for of, run in results.runs.items()
+        if run.final is not None
+    }
+    return replace(results, sets=names, runs=runs)
+
+
+@pytest.mark.parametrize("number", [1, 2, 3])
+def test_there_is_a_chart_for_the_training_and_each_set_and_no_empty_one(number: int) -> None:
+    names = ["words", "more", "others"][:number]
+    figure = learning_curves(with_sets(invented(0.1), *names))
+    titles = [axes.get_title(loc="left") for axes in figure.axes]
+    assert titles == ["training loss, nats per token", *(f"{name}: validation perplexity" for name in names)]
+
+
+def test_what_has_begun_and_is_not_yet_evaluated_has_a_curve_of_its_training_alone() -> None:
+    results = invented(0.1)
+    runs = {of: replace(run, curve=(), final=None) for of, run in results.runs.items()}
+    training, perplexity = panels(replace(results, runs=runs))
+    assert list(training.curves) == [variant.name for variant in results.plan.suite.variants]
+    assert perplexity.curves == {}
+
+
+def test_losses_of_a_run_that_is_not_done_are_not_there() -> None:
+    results = invented(0.1)
+    runs = {of: run for of, run in results.runs.items() if of != ("smoe", 1)}
+    with pytest.raises(KeyError, match="smoe-1"):
+        replace(results, runs=runs).final("smoe", 1)
+
+
+def test_without_matplotlib_a_chart_is_refused_and_the_extra_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    with pytest.raises(InputError, match=r"matplotlib, which is absent: pip install 'moe-parity\[app\]' adds it"):
+        learning_curves(invented(0.1))
+
+
 def test_what_cannot_be_is_refused_in_words(run: Run, tmp_path: Path, finished: Path) -> None:
     for arguments, words in (
         (("report", tmp_path), "no manifest.json"),
@@ -174,6 +216,7 @@ def test_what_cannot_be_is_refused_in_words(run: Run, tmp_path: Path, finished: 
         (("run", "table1", "--out", tmp_path / "o", "--steps", 0), "accepted are integers from 1"),
         (("run", "table1", "--out", tmp_path / "o", "extra"), "accepted are texts after --text"),
         (("run", "table1", "--out", tmp_path / "o", "--slurm-option", "time"), "accepted are options of Slurm"),
+        (("run", "table1", "--out", tmp_path / "o", "--slurm-option", "time=5"), "--slurm: accepted are both"),
     ):
         result = run("experiment", *arguments)
         assert (result.exit_code, result.stdout) == (2, ""), arguments

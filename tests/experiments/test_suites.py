@@ -6,14 +6,22 @@ import numpy as np
 import pytest
 
 from parity.builtin import BUILTIN
+from parity.errors import InputError
 from parity.experiments.model import built, cost_of_variant
-from parity.experiments.scales import SCALES
+from parity.experiments.scales import SCALES, scale_named
 from parity.experiments.suites import SUITES, suite_named
 from parity.paper import published
 from reference import tally
 from reference.decoder import init
 from reference.train import TrainConfig, Trainer
 from tests.experiments.nano import NANO
+
+
+def test_a_name_of_none_is_refused_with_those_that_are() -> None:
+    with pytest.raises(InputError, match="scale='huge': accepted are tiny, small, paper"):
+        scale_named("huge")
+    with pytest.raises(InputError, match=r"suite='table9': accepted are table1, .*table5"):
+        suite_named("table9", SCALES["tiny"])
 
 
 @pytest.mark.parametrize("scale", ["tiny", "small"])

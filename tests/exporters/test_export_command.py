@@ -11,6 +11,7 @@ from parity.builtin import BUILTIN
 from parity.exporters import TARGETS, export_found, files_in
 from parity.ref import look_up
 from tests.conftest import Answer, Run
+from tests.models.checkpoints import GOLDEN, shapes_of, write
 
 FILES = {
     "hf": {"config.json"},
@@ -66,6 +67,16 @@ def test_a_config_of_ones_own_is_a_reference_and_a_host(answer: Answer, tmp_path
         assert (config["num_experts"], config["num_hidden_layers"]) == (16, 12)
     told = answer("export", tmp_path / "one", "--to", "torch", tmp_path / "three")
     assert look_up(str(tmp_path / "three" / "design.json")).design == BUILTIN["paper-smoe"].design
+
+
+def test_a_file_of_tensors_stands_for_the_model_whose_config_is_beside_it(answer: Answer, tmp_path: Path) -> None:
+    config = GOLDEN["mixtral"]["config"]
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    write(tmp_path / "model.safetensors", shapes_of("mixtral", "stored"))
+    for number, name in enumerate(("model.safetensors", "")):
+        answer("export", tmp_path / name, "--to", "hf", tmp_path / f"out{number}")
+        written = json.loads((tmp_path / f"out{number}" / "config.json").read_text())
+        assert {field: written[field] for field in config} == config
 
 
 @pytest.mark.parametrize(
@@ -143,6 +154,19 @@ def test_a_folder_that_cannot_be_written_into_is_refused(run: Run, tmp_path: Pat
 def test_a_report_that_cannot_be_written_leaves_no_export(run: Run, tmp_path: Path) -> None:
     result = run("export", "paper-smoe", "--to", "torch", tmp_path / "out", "--output", tmp_path / "no" / "report")
     assert result.exit_code == 2
+    assert tree(tmp_path) == {}
+
+
+def test_a_folder_that_cannot_be_filled_is_not_left_behind(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> int:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    result = run("export", "paper-smoe", "--to", "torch", tmp_path / "out")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "No space left on device" in result.stderr
     assert tree(tmp_path) == {}
 
 

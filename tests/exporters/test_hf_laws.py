@@ -11,13 +11,14 @@ from hypothesis import strategies as st
 from parity import MoELayer
 from parity.cost import cost
 from parity.errors import InputError
-from parity.exporters import Computation, Export, Request, export
+from parity.exporters import Computation, Export, Request, export, export_found
 from parity.exporters.hf.forms import FORMS
 from parity.models import import_config
 from parity.models.builtin import builtin_models
 from parity.models.cost import rows_of_block
-from parity.ref import resolve
+from parity.ref import look_up, resolve
 from tests.exporters.strategies import COMPUTATIONS, any_requests, expressible_in_hf
+from tests.models.strategies import usual
 
 OPS = ("head", "router", "experts", "merge", "shared")
 
@@ -115,6 +116,43 @@ def test_a_host_keeps_all_but_its_moe_layers(name: str, data: st.DataObject) -> 
 def test_a_host_that_cannot_hold_the_design_is_refused_and_told_why(host: str, ref: str, shows: str) -> None:
     with pytest.raises(InputError, match=shows):
         export("hf", Request(resolve(ref), host=builtin_models()[host].config))
+
+
+@pytest.mark.parametrize(
+    ("host", "renormalize", "shows"),
+    [
+        ("mixtral-8x7b-v0.1", False, "gates not divided by their sum, where it always does so"),
+        ("deepseek-v2-lite", True, "gates divided by their sum, where it always leaves them as they are"),
+    ],
+)
+def test_a_host_whose_gates_are_otherwise_is_refused(host: str, renormalize: bool, shows: str) -> None:
+    builtin = builtin_models()[host]
+    (its,) = builtin.model.layers
+    with pytest.raises(InputError, match=f"it cannot have {shows}; accepted is"):
+        export("hf", Request(its, Computation(renormalize=renormalize), host=builtin.config))
+    assert export("hf", Request(its, Computation(renormalize=not renormalize), host=builtin.config))
+
+
+def test_a_host_of_a_family_that_is_not_written_is_refused_with_those_that_are() -> None:
+    host = usual("dbrx")
+    with pytest.raises(InputError, match=r"--host of model_type=dbrx: accepted are models of .*mixtral"):
+        export("hf", Request(MoELayer(d_model=24, d_expert=8, num_experts=8, top_k=2, gated=True), host=host))
+
+
+def test_a_model_that_transformers_builds_with_another_class_is_written_as_that() -> None:
+    its = builtin_models()["kimi-k2-instruct"]
+    made = export_found(look_up("kimi-k2-instruct"), "hf")
+    config = config_of(made)
+    assert its.config["model_type"] == "kimi_k2"
+    assert config["model_type"] == "deepseek_v3"
+    assert "auto_map" not in config
+    assert import_config(config).blocks == its.model.blocks
+    assert any("transformers builds kimi_k2 as deepseek_v3" in note for note in made.notes)
+
+
+def test_a_target_that_does_not_exist_is_refused_with_those_that_do() -> None:
+    with pytest.raises(InputError, match="'jax' is not a target: accepted are hf, megatron, olmo-core, torch"):
+        export("jax", Request(resolve("paper-smoe")))
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from parity.errors import InputError
 from parity.exporters import Computation, Export, Request, export, export_found
 from parity.models.builtin import builtin_models
+from parity.models.reading import LARGEST_LAYER_LIST
 from parity.ref import look_up, resolve
 from tests.exporters.strategies import any_requests, expressible_in_megatron
 
@@ -86,6 +88,37 @@ def test_a_models_own_pattern_is_kept(name: str, pattern: list[int]) -> None:
     made = export_found(look_up(name), "megatron", Computation())
     assert eval(arguments_of(made)["moe_layer_freq"]) == fields_of(made)["moe_layer_freq"] == pattern
     assert sum(pattern) == builtin_models()[name].model.moe_layers
+
+
+@pytest.mark.parametrize(
+    ("ref", "how", "shows"),
+    [
+        ("num_experts=1,top_k=1,num_shared_experts=1,d_shared=8", Computation(), "num_experts=1 beside other parts"),
+        ("num_experts=1,top_k=1,d_latent=4", Computation(), "num_experts=1 beside other parts"),
+        ("num_experts=4,top_k=2,gated=false", Computation(activation="relu"), "activation=relu"),
+        ("num_experts=4,top_k=2,gated=false", Computation(activation="silu"), "activation=silu"),
+        ("num_experts=4,top_k=2,gated=true", Computation(activation="gelu"), "activation=gelu"),
+    ],
+)
+def test_what_megatron_has_not_is_refused_by_its_field(ref: str, how: Computation, shows: str) -> None:
+    with pytest.raises(InputError, match=f"{shows}: .*accepted is"):
+        export("megatron", Request(resolve(f"d_model=8,d_expert=8,{ref}"), how))
+
+
+def test_a_latent_space_has_its_width_and_is_told_to_need_transformer_engine() -> None:
+    plain = "d_model=8,d_expert=8,num_experts=4,top_k=2"
+    for ref, width in ((plain, None), (f"{plain},d_latent=4,router_input=token", 4)):
+        made = export("megatron", Request(resolve(ref)))
+        assert fields_of(made).get("moe_latent_size") == width
+        assert any("Transformer Engine" in note for note in made.notes) == (width is not None)
+
+
+def test_more_layers_than_can_be_listed_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "config.json"
+    layers = LARGEST_LAYER_LIST + 1
+    path.write_text(json.dumps({**builtin_models()["mixtral-8x7b-v0.1"].config, "num_hidden_layers": layers}))
+    with pytest.raises(InputError, match=f"num_hidden_layers={layers}: accepted are up to {LARGEST_LAYER_LIST}"):
+        export_found(look_up(str(path)), "megatron", Computation())
 
 
 def test_an_encoder_is_refused() -> None:

@@ -3,6 +3,7 @@
 import json
 import os
 import tracemalloc
+from errno import EACCES
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,8 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from parity import InputError
-from parity.models.checkpoints import DTYPES, read_checkpoint
+from parity.models.checkpoints import DTYPES, read_checkpoint, reading
+from parity.models.checkpoints import header as headers
 from parity.models.checkpoints.header import LARGEST_HEADER
 from tests.models.checkpoints import header, write
 
@@ -147,6 +149,42 @@ def test_a_header_beyond_the_limit_of_the_library_is_refused_unread(tmp_path: Pa
         file.write((LARGEST_HEADER + 1).to_bytes(8, "little"))
         file.truncate(1 << 40)
     assert str(LARGEST_HEADER) in refusal(path)
+
+
+def test_metadata_may_be_null(tmp_path: Path) -> None:
+    path = tmp_path / "model.safetensors"
+    path.write_bytes(header({"__metadata__": None, "a": ONE}) + bytes(2))
+    assert [tensor.name for tensor in read_checkpoint(str(path)).tensors] == ["a"]
+
+
+def test_more_tensors_or_files_than_any_checkpoint_has_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(3):
+        write(tmp_path / f"x-{number}.safetensors", {f"a{number}": (2,), f"b{number}": (2,)})
+    file = tmp_path / "x-0.safetensors"
+    path = index(tmp_path, {f"a{number}": f"x-{number}.safetensors" for number in range(3)})
+    for module, limit, value, refused, shows in (
+        (headers, "MOST_TENSORS", 1, file, "more than 1 tensors"),
+        (reading, "MOST_TENSORS", 2, path, "lists 3 tensors: accepted are at most 2"),
+        (reading, "MOST_FILES", 2, path, "names 3 files: accepted are at most 2"),
+        (reading, "MOST_FILES", 3, tmp_path, "more than 3 entries"),
+        (reading, "LARGEST_INDEX", 20, path, "larger than 20 bytes"),
+    ):
+        with monkeypatch.context() as limited:
+            limited.setattr(module, limit, value)
+            assert shows in refusal(refused)
+    path.unlink()
+    monkeypatch.setattr(reading, "MOST_TENSORS", 5)
+    assert "holds more than 5 tensors" in refusal(tmp_path)
+
+
+def test_a_folder_that_may_not_be_read_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def forbidden(_: str) -> None:  # which to root nothing is
+        raise PermissionError(EACCES, "Permission denied")
+
+    monkeypatch.setattr(os, "scandir", forbidden)
+    assert "cannot be read (Permission denied)" in refusal(tmp_path)
 
 
 def test_a_header_of_nothing_but_lists_is_refused_without_building_them(tmp_path: Path) -> None:

@@ -212,6 +212,27 @@ def test_layers_that_only_the_config_has_are_named_as_ranges_however_many_they_a
     assert not found.agrees
 
 
+def test_layers_that_only_the_checkpoint_has_are_named_as_ranges() -> None:
+    shapes = shapes_of("mixtral", "stored")
+    one = {name: shape for name, shape in shapes.items() if ".layers.1." in name}
+    for layer in (4, 6, 7):
+        shapes |= {name.replace(".1.", f".{layer}.", 1): shape for name, shape in one.items()}
+    found = difference(model_of("mixtral"), checkpoint(shapes))
+    assert [(span.first, span.last) for span in found.only_in_checkpoint] == [(4, 4), (6, 7)]
+    assert not found.agrees
+
+
+def test_what_granite_calls_shared_is_the_dense_block_of_a_layer_without_experts() -> None:
+    config = GOLDEN["granitemoehybrid"]["config"] | {"num_local_experts": 0}
+    shapes = {
+        name: shape for name, shape in shapes_of("granitemoehybrid", "stored").items() if "block_sparse_moe" not in name
+    }
+    found = difference(import_config(config), checkpoint(shapes))
+    assert found.agrees
+    assert {place.op for place in found.parts.places} >= {"dense", "mixer"}
+    assert not {place.op for place in found.parts.places} & {"shared", "experts"}
+
+
 def test_the_list_of_differences_is_bounded() -> None:
     config = GOLDEN["llama"]["config"] | {"num_hidden_layers": 2 * MOST_DIFFERENCES}
     found = difference(
@@ -245,6 +266,15 @@ def test_packed_weights_are_set_aside_and_not_counted_by_their_elements() -> Non
         found = difference(model_of("qwen3"), checkpoint(shapes, Tensor(packed, "I32", (3, 40), "model.safetensors")))
         assert [tensor.name for group in found.parts.beside for tensor in group.tensors] == [packed]
         assert [row.place for row in found.differences] == [Place("decoder", 0, "dense")]
+
+
+def test_a_report_says_that_packed_weights_do_not_count() -> None:
+    shapes = shapes_of("qwen3", "stored")
+    del shapes["model.layers.0.mlp.up_proj.weight"]
+    packed = Tensor("model.layers.0.mlp.up_proj.qweight", "I32", (3, 40), "model.safetensors")
+    for more, said in (((packed,), True), ((), False)):
+        notes = checkpoint_report("made", checkpoint(shapes, *more), model_of("qwen3")).notes
+        assert any("Packed weights do not count" in note for note in notes) == said
 
 
 @given(CASES, st.data())

@@ -1,16 +1,19 @@
 """A reference may be a model: by name, by its config.json, by the folder that has it."""
 
 import json
+import os
+from errno import EACCES
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from parity import InputError, MoELayer
+from parity import InputError, MoELayer, ref
 from parity.models import cost_of_model
 from parity.models.builtin import builtin_models
 from parity.ref import look_up, of_bytes, reference_to, resolve
 from tests.conftest import Answer, Run
+from tests.models.checkpoints import GOLDEN, shapes_of, write
 
 MODELS = builtin_models()
 MIXTRAL: dict[str, Any] = dict(MODELS["mixtral-8x7b-v0.1"].config)
@@ -113,6 +116,60 @@ def test_what_is_no_model_that_is_understood_is_named(content: Any, shown: str, 
     refused = run("cost", path)
     assert (refused.exit_code, refused.stdout) == (2, "")
     assert shown in refused.stderr
+
+
+@pytest.fixture
+def checkpoint(tmp_path: Path) -> Path:
+    """A folder with the tensors of a small Mixtral, and no config.json."""
+    folder = tmp_path / "checkpoint"
+    folder.mkdir()
+    write(folder / "model.safetensors", shapes_of("mixtral", "stored"))
+    return folder
+
+
+def test_a_checkpoint_is_counted_from_its_headers_and_held_against_the_config_beside_it(
+    checkpoint: Path, answer: Answer
+) -> None:
+    for path in (checkpoint, checkpoint / "model.safetensors"):
+        alone = answer("cost", path)
+        assert alone["checkpoint"]["params"] == GOLDEN["mixtral"]["params"]
+        assert alone["agrees"] is None
+    (checkpoint / "config.json").write_text(json.dumps(GOLDEN["mixtral"]["config"]))
+    for path in (checkpoint, checkpoint / "model.safetensors"):
+        assert answer("cost", path)["agrees"] is True
+
+
+@pytest.mark.parametrize("words", [("--tokens", "8"), ("--sequence-length", "9"), ("--convention", "matmul")])
+def test_a_checkpoint_is_counted_without_what_only_a_config_could_answer(
+    words: tuple[str, str], checkpoint: Path, run: Run
+) -> None:
+    refused = run("cost", checkpoint, *words)
+    assert (refused.exit_code, refused.stdout) == (2, "")
+    assert f"{' '.join(words)} with a checkpoint: accepted is a checkpoint without" in refused.stderr
+
+
+def test_a_checkpoint_without_config_stands_for_no_layer(checkpoint: Path, run: Run) -> None:
+    refused = run("compare", checkpoint, "paper-smoe")
+    assert (refused.exit_code, refused.stdout) == (2, "")
+    assert f"{checkpoint} has no kinds of MoE layers: accepted are models with one kind" in refused.stderr
+
+
+def test_a_folder_that_may_not_be_listed_is_refused(tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def forbidden(_: str) -> None:  # which to root nothing is
+        raise PermissionError(EACCES, "Permission denied")
+
+    monkeypatch.setattr(os, "listdir", forbidden)
+    refused = run("cost", tmp_path)
+    assert (refused.exit_code, refused.stdout) == (2, "")
+    assert f"{tmp_path} cannot be read (Permission denied): accepted are folders" in refused.stderr
+
+
+def test_bytes_beyond_what_any_config_has_are_refused(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = config.read_bytes()
+    monkeypatch.setattr(ref, "LARGEST_FILE", len(data))
+    assert of_bytes("config.json", data).model is not None
+    with pytest.raises(InputError, match=rf"config\.json is larger than {len(data)} bytes: accepted are files in JSON"):
+        of_bytes("config.json", data + b" ")
 
 
 def test_a_folder_without_config_is_refused(tmp_path: Path, run: Run) -> None:

@@ -28,11 +28,6 @@ class Checkpoint:
     tensors: tuple[Tensor, ...]
 
     @property
-    def elements(self) -> int:
-        """Elements of all tensors, whatever they are."""
-        return sum(tensor.elements for tensor in self.tensors)
-
-    @property
     def bytes(self) -> int:
         """Bytes of all tensors."""
         return sum(tensor.bytes for tensor in self.tensors)
