@@ -123,7 +123,7 @@ def solved(baseline: Any = BUILTIN["paper-smoe"].design, **asked: Any) -> object
     return solve(baseline, heads=3, top_k=3, **asked)
 
 
-@pytest.mark.parametrize(("shows", "accepted", "call"), IN_PYTHON, ids=lambda value: "" if callable(value) else str(value)[:40])
+@pytest.mark.parametrize(("shows", "accepted", "call"), IN_PYTHON, ids=[shows for shows, *_ in IN_PYTHON])
 def test_a_value_that_cannot_work_is_refused_where_python_gives_it(
     shows: str, accepted: str, call: Callable[[], object]
 ) -> None:
