@@ -118,13 +118,17 @@ def experts_backward(
 
 def combined(y_RH: Array, place_Nk: NDArray[np.intp], gates_Nk: Array | None = None) -> Array:
     """Sum over its choices, times their gates where given, for each sub-token: [N, H] from rows in sorted order."""
-    total = None
-    for choice in range(place_Nk.shape[1]):
-        part = np.take(y_RH, place_Nk[:, choice], axis=0)
+
+    def part(choice: int) -> Array:
+        rows: Array = np.take(y_RH, place_Nk[:, choice], axis=0)
         if gates_Nk is not None:
-            part *= gates_Nk[:, choice, None]
-        total = part if total is None else np.add(total, part, out=total)
-    return np.empty((0, y_RH.shape[1]), y_RH.dtype) if total is None else total
+            rows *= gates_Nk[:, choice, None]
+        return rows
+
+    total = part(0)
+    for choice in range(1, place_Nk.shape[1]):
+        total += part(choice)
+    return total
 
 
 def _row_products(a: Array, b: Array) -> Array:
