@@ -102,16 +102,18 @@ def test_a_value_that_cannot_work_is_refused_and_shown(run: Run, shows: str, arg
     assert "Traceback" not in result.stderr
 
 
+NO_FRACTION: Any = 0.5
+NO_INTEGER: Any = 2.0
 IN_PYTHON: list[tuple[str, str, Callable[[], object]]] = [
     # what the message shows, what it accepts, the call
     ("ep=0", "integers of at least 1", lambda: Constraints(ep=0)),
     ("tp=True", "integers of at least 1", lambda: Constraints(tp=True)),
     ("max_experts=0", "integers of at least 1", lambda: Constraints(max_experts=0)),
     ("tolerance=Fraction(-1, 2)", "fractions of at least 0", lambda: Constraints(tolerance=Fraction(-1, 2))),
-    ("tolerance=0.5", "fractions of at least 0", lambda: Constraints(tolerance=0.5)),  # type: ignore[arg-type]
+    ("tolerance=0.5", "fractions of at least 0", lambda: Constraints(tolerance=NO_FRACTION)),
     ("profile='fp4'", "none, bf16, fp8", lambda: Constraints(profile="fp4")),
     ("params=0", "integers of at least 1", lambda: RawTarget(d_model=8, flops_per_token=9, params=0)),
-    ("d_model=2.0", "integers of at least 1", lambda: RawTarget(2.0, 9, 9)),  # type: ignore[arg-type]
+    ("d_model=2.0", "integers of at least 1", lambda: RawTarget(NO_INTEGER, 9, 9)),
     ("baseline=paper-smoe", "a MoELayer, as parity.ref.resolve", lambda: solved("paper-smoe")),
     ("prefer=accurate", "flops and balanced", lambda: solved(prefer="accurate")),
     ("limit=0", "integers of at least 1", lambda: solved(limit=0)),

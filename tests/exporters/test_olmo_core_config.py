@@ -36,11 +36,13 @@ def test_that_shared_experts_are_weighed_is_told_where_there_are_any(request: Re
 @given(any_requests())
 def test_a_layer_is_exported_or_refused_with_what_could_be_done(request: Request) -> None:
     try:
-        files = export("olmo-core", request).files
+        files, refused = {*export("olmo-core", request).files}, ""
     except InputError as error:
-        assert "accepted is" in str(error)  # noqa: PT017  # others are exported
+        files, refused = set(), str(error)
+    if refused:
+        assert "accepted is" in refused
         return
-    assert {*files} == {"moe.yaml", "model.yaml", "design.json"}
+    assert files == {"moe.yaml", "model.yaml", "design.json"}
     assert request.layer.heads == 1
 
 
