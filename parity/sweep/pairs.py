@@ -1,7 +1,7 @@
 """The feasible pairs in boxes, in blocks of bounded size."""
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -32,9 +32,10 @@ def pairs(lattice: Lattice, boxes: Boxes) -> Iterator[Block]:
     total = int(ends[-1]) if len(ends) else 0
     widths, experts = lattice.across(boxes)
     by_experts = experts <= widths
+    number = boxes.fewest.dtype
     for start in range(0, total, MOST_AT_ONCE):
         stop = min(total, start + MOST_AT_ONCE)
-        owner, place = _spread(ends, start, stop)
+        owner, place = _spread(ends, start, stop, number)
         row, along_experts = boxes.take(owner), by_experts[owner]
         num_experts = row.fewest + place * lattice.experts_step
         width = row.narrowest + place * lattice.width_step
@@ -46,7 +47,7 @@ def pairs(lattice: Lattice, boxes: Boxes) -> Iterator[Block]:
         in_rows = np.cumsum(np.maximum(0, (last - first) // step + 1).astype(np.int64))
         found = int(in_rows[-1])
         for at in range(0, found, MOST_AT_ONCE):
-            owner, place = _spread(in_rows, at, min(found, at + MOST_AT_ONCE))
+            owner, place = _spread(in_rows, at, min(found, at + MOST_AT_ONCE), number)
             across = first[owner] + place * step[owner]
             along = along_experts[owner]
             done = stop if at + MOST_AT_ONCE >= found else start
@@ -58,11 +59,14 @@ def pairs(lattice: Lattice, boxes: Boxes) -> Iterator[Block]:
             )
 
 
-def _spread(ends: Integers, start: int, stop: int) -> tuple[Integers, Integers]:
-    """For positions start to stop of things laid end to end, up to `ends`: which thing, and where in it."""
+def _spread(ends: Integers, start: int, stop: int, number: Any) -> tuple[Integers, Integers]:
+    """For positions start to stop of things laid end to end, up to `ends`: which thing, and which place in it.
+
+    Places are of the given kind of number, as they are multiplied by what may be beyond int64.
+    """
     first, last = (int(np.searchsorted(ends, position, side="right")) for position in (start, stop - 1))
     bounds = np.minimum(ends[first : last + 1], stop)
     begins = np.concatenate([[ends[first - 1] if first else 0], ends[first:last]])
     lengths = bounds - np.maximum(begins, start)
     owner = np.repeat(np.arange(first, last + 1), lengths)
-    return owner, np.arange(start, stop) - np.repeat(begins, lengths)
+    return owner, (np.arange(start, stop) - np.repeat(begins, lengths)).astype(number)
