@@ -7,7 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -71,9 +71,17 @@ def test_seeds_may_be_added(tmp_path: Path, text: Path, finished: Path) -> None:
     assert content(tmp_path / "out") == content(finished)
 
 
+@pytest.fixture
+def as_in_a_terminal() -> Iterator[None]:
+    """Children are interrupted by SIGINT also where the tests run in the background of a shell, which ignores it there."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("as_in_a_terminal")
 @pytest.mark.parametrize("ask", [signal.SIGINT, signal.SIGTERM])
 def test_asked_to_stop_the_command_keeps_what_it_has_and_says_so(tmp_path: Path, ask: signal.Signals) -> None:
-
     text = nano.write_text(tmp_path / "words.jsonl", 4000)
     command = [sys.executable, "-m", "parity.cli", "experiment", "run", "table5", "--text", str(text)]
     out = tmp_path / "out"
@@ -85,7 +93,12 @@ def test_asked_to_stop_the_command_keeps_what_it_has_and_says_so(tmp_path: Path,
     )
     wait_for_checkpoint(out, process)
     os.killpg(process.pid, ask)
-    _, errors = process.communicate(timeout=120)
+    try:
+        _, errors = process.communicate(timeout=120)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+        raise
     assert process.returncode == 128 + ask, errors
     assert "the same command goes on" in errors
     assert "Traceback" not in errors
