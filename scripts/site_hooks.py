@@ -20,8 +20,8 @@ RESULTS = "Results"
 PRELUDE = """# Commands
 
 What `--help` prints, of every command. Each result comes as `--format table|json|csv|markdown|latex`, and
-`--output FILE` writes it to a file, whose ending says the format too. Exit status: 0 done, 1 nothing is feasible or a
-check does not hold, 2 the input is wrong."""
+`--output FILE` writes it to a file, whose ending says the format too. Exit status: 0 done, 1 nothing is feasible, a
+check does not hold or a result cannot be written, 2 the input is wrong, 130 interrupted."""
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:

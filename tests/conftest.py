@@ -9,10 +9,10 @@ from click.testing import CliRunner, Result
 from hypothesis import settings
 
 from parity.cli import main
-from tests.examples import TIMES
+from tests.examples import examples
 
 # A slow machine must not fail a law, so examples have no deadline.
-settings.register_profile("parity", deadline=None, max_examples=100 * TIMES)
+settings.register_profile("parity", parent=examples(100), deadline=None)
 settings.load_profile("parity")
 
 Run = Callable[..., Result]

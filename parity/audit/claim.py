@@ -62,7 +62,7 @@ class Claim:
 
 
 def builtin_claims() -> list[Claim]:
-    """The claims of the whole field that come with parity."""
+    """The claims that come with parity."""
     with as_file(files("parity") / "data" / "claims.json") as path:
         return read_claims(str(path))
 

@@ -11,7 +11,7 @@ from parity.cli.options import output_options, show
 def command(file: str | None, form: str, output: str | None) -> None:
     """Check published claims of parity by computing them.
 
-    Without a FILE, those of the whole field that come with parity. Whatever the verdicts,
+    Without a FILE, those that come with parity. Whatever the verdicts,
     the exit status is 0: that a claim does not hold is an answer.
     """
     from parity.audit import audit, builtin_claims, read_claims

@@ -47,7 +47,8 @@ HELP = """Find Mixture-of-Experts layers that cost the same as another, in FLOPs
 A design or model (REF) is a built-in name (`parity models`), a design file that parity wrote, a Hugging Face
 config.json or checkpoint, or fields: d_model=768,d_expert=2048,num_experts=8,top_k=1.
 
-Exit status: 0 done, 1 nothing is feasible or a check does not hold, 2 the input is wrong, 130 interrupted.
+Exit status: 0 done, 1 nothing is feasible, a check does not hold or a result cannot be
+written, 2 the input is wrong, 130 interrupted.
 """
 
 

@@ -14,7 +14,7 @@ from parity.report.model import Cell, Share, Table
 from parity.text import counted, percent
 
 ABOUT = (
-    "Papers say that two models are equal in FLOPs or parameters. Here each such claim is computed from the two "
+    "Papers say that two models are equal in FLOPs or parameters. Here such claims are computed, each from the two "
     "designs, exactly, and given a verdict. The verdicts come out of the computation alone; some claims do not hold."
 )
 RATIOS_ARE = (

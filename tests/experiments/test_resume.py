@@ -73,7 +73,7 @@ def test_seeds_may_be_added(tmp_path: Path, text: Path, finished: Path) -> None:
 
 @pytest.fixture
 def as_in_a_terminal() -> Iterator[None]:
-    """Children are interrupted by SIGINT also where the tests run in the background of a shell, which ignores it there."""
+    """Children heed SIGINT also where the tests run in the background of a shell, which ignores it there."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
