@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
-from parity import Constraints, InputError, RawTarget, solve
+from parity import Constraints, InputError, RawTarget, cost, solve
 from parity.audit import claim as claims
 from parity.builtin import BUILTIN
+from parity.cost import training_flops
 from parity.design import LARGEST_INTEGER
 from parity.files import whole_file
 from tests.conftest import Run
@@ -116,6 +117,13 @@ IN_PYTHON: list[tuple[str, str, Callable[[], object]]] = [
     ("d_model=2.0", "integers of at least 1", lambda: RawTarget(NO_INTEGER, 9, 9)),
     ("baseline=paper-smoe", "a MoELayer, as parity.ref.resolve", lambda: solved("paper-smoe")),
     ("prefer=accurate", "flops and balanced", lambda: solved(prefer="accurate")),
+    ("convention='papers'", "paper, matmul, scalar", lambda: cost(BUILTIN["paper-smoe"].design, "papers")),
+    (
+        "tokens=5 with convention=scalar: the scalar count of a weight's gradient depends on how tokens spread over "
+        "experts; ",
+        "paper and matmul",
+        lambda: training_flops(BUILTIN["paper-smoe"].design, 5, "scalar"),
+    ),
     ("limit=0", "integers of at least 1", lambda: solved(limit=0)),
     ("limit=true", "integers of at least 1", lambda: solved(limit=True)),
 ]
@@ -131,7 +139,7 @@ def test_a_value_that_cannot_work_is_refused_where_python_gives_it(
 ) -> None:
     with pytest.raises(InputError) as refused:
         call()
-    said, _, offered = str(refused.value).partition(": accepted are ")
+    said, _, offered = str(refused.value).partition("accepted are ")
     assert shows in said
     assert accepted in offered
 

@@ -130,6 +130,13 @@ def test_a_product_of_watched_arrays_that_goes_around_is_noticed(multiply: Calla
     assert False in noted
 
 
+@given(st.lists(st.integers(1, 3), max_size=3), *[st.integers(1, 5)] * 3)
+def test_a_stack_of_products_is_counted_as_each_of_them(stack: list[int], m: int, k: int, n: int) -> None:
+    with tally() as counted:
+        product("op", "forward", np.ones((*stack, m, k)), np.ones((*stack, k, n)))
+    assert counted.rows == [Executed("op", "forward", m, n, k)] * int(np.prod(stack))
+
+
 @examples(100)
 @given(calls())
 def test_no_product_goes_around_the_tally_and_none_is_noted_twice(call: Call) -> None:

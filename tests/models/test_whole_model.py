@@ -41,9 +41,12 @@ def test_a_model_is_the_layers_that_it_has_and_the_rest(name: str) -> None:
     (layer,) = model.layers
     whole = whole_model(model)
     assert whole.layers == model.moe_layers
-    assert whole.around(cost(layer, "matmul")).totals() == {
+    priced, around = cost(layer, "matmul"), whole.around(cost(layer, "matmul"))
+    assert around.totals() == {
         total: getattr(cost_of_model(model), total) for total in ("flops_per_token", "params", "active_params")
     }
+    assert [row.op for row in around.rows] == [*(row.op for row in priced.rows), whole.rest.op]
+    assert around.convention == "matmul"
 
 
 @pytest.mark.parametrize("name", sorted(set(ONE_KIND) - WITH_BIASES))
