@@ -31,7 +31,7 @@ class Watched(Lattice):
 def searched(
     points: Lattice, prefer: Prefer, limit: int, best: int = ALL, others: int = ALL
 ) -> tuple[Search, list[Box]]:
-    """The search, looking at so many boxes at most for the best and then for its alternatives, and what it asked for."""
+    """The search, looking at so many boxes for the best and then for its alternatives, and what it asked for."""
     watched = Watched(**vars(points))
     with patch.multiple(module, MOST_FOR_THE_BEST=best, MOST_FOR_ALTERNATIVES=others):
         return search(watched, prefer, limit), watched.asked
