@@ -33,8 +33,9 @@ def check_always(problem: Problem) -> None:
         relief += [f"--no-{name}-layer" for name in ("head", "merge") if getattr(design, f"{name}_layer")]
         if design.num_shared_experts:
             relief.append("fewer or narrower shared experts")
+        takes = "take" if len(always.rows) > 1 else "takes"
         raise InfeasibleError(
-            f"no design is feasible: {' and '.join(row.op for row in always.rows)} alone take {integer(spent)} {what} "
+            f"no design is feasible: {' and '.join(row.op for row in always.rows)} alone {takes} {integer(spent)} {what} "
             f"and the baseline has {integer(reached)}, which leaves nothing for routed experts. "
             f"What would relax it: {', '.join(relief)}"
         )
@@ -91,7 +92,7 @@ def _outside_tolerance(problem: Problem) -> Iterator[str]:
     for name in constraints.in_force():
         found = None if name == "tolerance" else _best(problem.under(constraints.without(name)))
         if found is not None:
-            yield f"without {flag(name, getattr(constraints, name))} {found.described} is within it"
+            yield f"without {flag(name, getattr(constraints, name))}, {found.described} is within it"
 
 
 class _Found:

@@ -259,3 +259,11 @@ def test_enormous_layers_are_solved_exactly(data: st.DataObject, convention: str
             assert abs(Fraction(beside.flops_per_token, target.flops_per_token) - 1) >= least or (
                 abs(Fraction(beside.params, target.params) - 1) >= least
             )
+
+
+def test_the_paper_convention_flops_first_and_ten_solutions_are_the_defaults() -> None:
+    asked: dict[str, Any] = {"heads": 2, "top_k": 2}
+    written_out: dict[str, Any] = {"convention": "paper", "prefer": "flops", "limit": 10}
+    default = solve(PAPER_SMOE, **asked)
+    assert default == solve(PAPER_SMOE, **asked, **written_out)
+    assert len(default.solutions) == 10 < len(solve(PAPER_SMOE, **asked, limit=11).solutions)

@@ -170,3 +170,29 @@ def test_an_expert_that_receives_nothing_has_no_gradient(call: Call, data: st.Da
         assert not of_experts[idle].any()
         if call.tokens and call.config.activation != "relu":
             assert all(of_experts[expert].any() for expert in experts[: call.config.top_k])
+
+
+@pytest.mark.parametrize("activation", ["silu", "gelu", "relu"])
+@given(*[st.integers(1, 9)] * 3, st.integers(0, 2), SEEDS)
+def test_a_unit_is_on_the_other_side_of_its_kink_where_its_input_is_positive(
+    activation: Any, d_model: int, width: int, tokens: int, shared: int, seed: int
+) -> None:
+    config = MoEConfig(
+        d_model=d_model,
+        num_experts=1,
+        top_k=1,
+        d_expert=width,
+        gated=False,
+        num_shared_experts=shared,
+        d_shared=width if shared else 0,
+        activation=activation,
+        dtype="float64",
+    )
+    call = Call(config, tokens, seed)
+    sides = forward(call.params, call.x, config)[1].sides()
+    if activation == "relu":
+        weights = [*call.params["w_in"], *call.params.get("shared_in", ())]
+        assert sides is not None
+        assert sides.tolist() == np.concatenate([(call.x @ weight > 0).ravel() for weight in weights]).tolist()
+    else:
+        assert sides is None
