@@ -34,8 +34,9 @@ def check_always(problem: Problem) -> None:
         if design.num_shared_experts:
             relief.append("fewer or narrower shared experts")
         takes = "take" if len(always.rows) > 1 else "takes"
+        names = " and ".join(row.op for row in always.rows)
         raise InfeasibleError(
-            f"no design is feasible: {' and '.join(row.op for row in always.rows)} alone {takes} {integer(spent)} {what} "
+            f"no design is feasible: {names} alone {takes} {integer(spent)} {what} "
             f"and the baseline has {integer(reached)}, which leaves nothing for routed experts. "
             f"What would relax it: {', '.join(relief)}"
         )

@@ -2,6 +2,7 @@
 
 from dataclasses import FrozenInstanceError
 from fractions import Fraction
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -19,6 +20,46 @@ def test_splitting_experts_changes_neither_flops_nor_parameters(d: int, m: int, 
     before, after = smoe(d, m * g, e + k, k), fine_grained(d, m * g, e + k, k, granularity=g)
     assert cost(before).totals() == cost(after).totals()
     assert (after.d_expert, after.num_experts, after.top_k) == (m, (e + k) * g, k * g)
+
+
+@pytest.mark.parametrize(
+    ("made", "fields"),
+    [
+        (dense(6, 5, gated=False), {"d_expert": 5, "num_experts": 1, "top_k": 1, "gated": False}),
+        (smoe(6, 5, 4), {"d_expert": 5, "num_experts": 4, "top_k": 1}),
+        (smoe(6, 5, 4, 2, gated=False), {"d_expert": 5, "num_experts": 4, "top_k": 2, "gated": False}),
+        (fine_grained(6, 10, 4, granularity=2), {"d_expert": 5, "num_experts": 8, "top_k": 2}),
+        (
+            fine_grained(6, 10, 4, 3, granularity=2, gated=False),
+            {"d_expert": 5, "num_experts": 8, "top_k": 6, "gated": False},
+        ),
+        (
+            mh_moe(6, 3, 5, 4, 2, gated=False),
+            {"heads": 3, "d_expert": 5, "num_experts": 4, "top_k": 2, "gated": False},
+        ),
+        (
+            first_mh_moe(6, 3, 4, Fraction(1, 2), "follow_up"),
+            {"heads": 3, "d_expert": 36, "num_experts": 4, "top_k": 1, "gated": False},
+        ),
+        (
+            latent_moe(6, 3, 5, 4, 2, gated=False),
+            {
+                "d_latent": 3,
+                "router_input": "token",
+                "d_expert": 5,
+                "num_experts": 4,
+                "top_k": 2,
+                "gated": False,
+            },
+        ),
+        (
+            multi_head_latent_moe(6, 3, 5, 4, 2, gated=False),
+            {"heads": 3, "expert_pool": "per_head", "d_expert": 5, "num_experts": 4, "top_k": 2, "gated": False},
+        ),
+    ],
+)
+def test_each_is_the_layer_with_these_fields(made: MoELayer, fields: dict[str, Any]) -> None:
+    assert made == MoELayer(d_model=6, **fields)
 
 
 @given(SMALL, SMALL)
@@ -73,6 +114,8 @@ def test_a_token_reaches_at_most_what_it_chooses_and_on_average_no_more(h: int, 
     layer = mh_moe(60, h, 5, k + more - 1, k, head_layer=True, merge_layer=True)
     assert layer.reachable_experts == min(layer.num_experts, h * k)
     assert k <= expected_active_experts(layer) <= layer.reachable_experts
+    pools = multi_head_latent_moe(60, h, 5, k + more - 1, k)
+    assert expected_active_experts(pools) == pools.reachable_experts == h * k
 
 
 def test_the_expectation_is_what_counting_every_choice_gives() -> None:
@@ -91,8 +134,9 @@ def test_a_layer_is_frozen_and_its_fields_are_checked() -> None:
     for wrong in (0, -1, 2.0, "8", True, None):
         with pytest.raises(InputError, match="num_experts"):
             MoELayer(d_model=768, d_expert=2048, num_experts=wrong, top_k=1)  # type: ignore[arg-type]  # what must fail
-    with pytest.raises(InputError, match="granularity=3"):
-        fine_grained(768, 2048, 8, granularity=3)
+    for granularity in (3, 0, -1, 2.0, True):
+        with pytest.raises(InputError, match=f"granularity={granularity}"):
+            fine_grained(768, 2048, 8, granularity=granularity)  # type: ignore[arg-type]  # what is wrong with them
     with pytest.raises(InputError, match="beta=1/7"):
         first_mh_moe(768, 4, 8, Fraction(1, 7), "follow_up")
     with pytest.raises(InputError, match="mine"):
