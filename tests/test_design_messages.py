@@ -1,0 +1,104 @@
+"""What a design that cannot be is refused with, word for word, and how the value that was given is shown."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from sympy import Symbol
+
+from parity import InputError, MoELayer
+from parity.design import FIELDS, LARGEST_INTEGER, check_field, check_given, check_together, derived, shown
+
+ALL_FIELDS = ", ".join(FIELDS)
+LATENT = (
+    "a latent width other than d_model=8 needs both projections; accepted are both, or neither with d_latent=d_model"
+)
+
+
+def layer(**fields: Any) -> MoELayer:
+    return MoELayer(**{"d_model": 8, "d_expert": 4, "num_experts": 4, "top_k": 2, **fields})
+
+
+REFUSED: dict[str, Callable[[], object]] = {
+    "d_model=0: accepted are integers of at least 1": lambda: layer(d_model=0),
+    "d_shared=-1: accepted are integers of at least 0": lambda: layer(d_shared=-1),
+    "gated=1: accepted are true and false": lambda: layer(gated=1),
+    "expert_pool=mine: accepted are shared and per_head": lambda: layer(expert_pool="mine"),
+    "router_input=null: accepted are sub_token and token": lambda: layer(router_input=None),
+    f"Top-K is not a field of a design: accepted are {ALL_FIELDS}": lambda: check_field("Top-K", 1),
+    f"TopK is not a field of a design: did you mean top_k? Accepted are {ALL_FIELDS}": lambda: check_field("TopK", 1),
+    f"d_model={LARGEST_INTEGER + 1}: accepted are integers up to {LARGEST_INTEGER}": lambda: check_given(
+        "d_model", LARGEST_INTEGER + 1
+    ),
+    "heads=5 does not divide d_model=24: accepted are its divisors, such as 4 and 6": lambda: layer(
+        d_model=24, heads=5
+    ),
+    "heads=5 does not divide d_latent=6: accepted are its divisors, such as 3 and 6": lambda: layer(
+        d_latent=6, heads=5
+    ),
+    "heads=30 does not divide d_model=24: accepted are its divisors, such as 1 and 24": lambda: layer(
+        d_model=24, heads=30
+    ),
+    "heads=65 does not divide d_model=131: accepted are its divisors, such as 1": lambda: layer(d_model=131, heads=65),
+    "heads=66 does not divide d_model=131: accepted are its divisors, such as 1 and 131": lambda: layer(
+        d_model=131, heads=66
+    ),
+    "heads=67 does not divide d_model=131: accepted are its divisors, such as 1 and 131": lambda: layer(
+        d_model=131, heads=67
+    ),
+    "heads=68 does not divide d_model=131: accepted are its divisors, such as 131": lambda: layer(
+        d_model=131, heads=68
+    ),
+    "top_k=5 exceeds num_experts=4: accepted is a top_k of at most num_experts": lambda: layer(top_k=5),
+    f"merge_layer=false with d_latent=4: {LATENT}": lambda: layer(d_latent=4, merge_layer=False),
+    f"head_layer=false with d_latent=4: {LATENT}": lambda: layer(d_latent=4, head_layer=False),
+    "router_input=token with heads=2: accepted is heads=1 for a router that sees the token": lambda: layer(
+        heads=2, router_input="token"
+    ),
+    "d_shared=0 with num_shared_experts=1: accepted are widths of at least 1": lambda: layer(num_shared_experts=1),
+}
+
+
+@pytest.mark.parametrize("said", REFUSED)
+def test_a_design_that_cannot_be_is_refused_with_what_is_accepted(said: str) -> None:
+    with pytest.raises(InputError) as refused:
+        REFUSED[said]()
+    assert str(refused.value) == said
+
+
+def test_what_comes_from_outside_may_be_the_largest_integer() -> None:
+    check_given("d_model", LARGEST_INTEGER)
+
+
+def test_symbols_go_together_with_numbers() -> None:
+    fields = vars(layer())
+    check_together(derived({**fields, "heads": Symbol("h"), "num_experts": Symbol("E")}))
+    check_together(derived({**fields, "d_latent": Symbol("l"), "top_k": Symbol("k"), "heads": 3}))
+
+
+DEEP: list[Any] = []
+for _ in range(100_000):
+    DEEP = [DEEP]
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (True, "true"),
+        (False, "false"),
+        (None, "null"),
+        (0, "0"),
+        ("d", "d"),
+        ([True, "d"], "[True, 'd']"),
+        ("x" * 200, "x" * 200),
+        ("a" * 150 + "b" * 51, "a" * 120 + "..." + "b" * 40 + " (201 characters)"),
+        ("a" * 120 + "b" * 1_000 + "c" * 40, "a" * 120 + "..." + "c" * 40 + " (1,160 characters)"),
+        (2**20_000, "int of 20,001 bits"),
+        (DEEP, "list of what is too large or too deep to show"),
+        ("a\x1b[2Jb\n", "a\\x1b[2Jb\\n"),
+        ("\udc80", "\\udc80"),
+    ],
+    ids=range(13),
+)
+def test_a_value_is_shown_whole_if_short_and_never_moves_the_cursor(value: object, text: str) -> None:
+    assert shown(value) == text
