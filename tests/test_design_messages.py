@@ -8,6 +8,7 @@ from sympy import Symbol
 
 from parity import InputError, MoELayer
 from parity.design import FIELDS, LARGEST_INTEGER, check_field, check_given, check_together, derived, shown
+from tests.models.mutations import deep
 
 ALL_FIELDS = ", ".join(FIELDS)
 LATENT = (
@@ -73,12 +74,8 @@ def test_what_comes_from_outside_may_be_the_largest_integer() -> None:
 def test_symbols_go_together_with_numbers() -> None:
     fields = vars(layer())
     check_together(derived({**fields, "heads": Symbol("h"), "num_experts": Symbol("E")}))
-    check_together(derived({**fields, "d_latent": Symbol("l"), "top_k": Symbol("k"), "heads": 3}))
-
-
-DEEP: list[Any] = []
-for _ in range(100_000):
-    DEEP = [DEEP]
+    projected = {"head_layer": True, "merge_layer": True}
+    check_together(derived({**fields, **projected, "d_latent": Symbol("l"), "top_k": Symbol("k"), "heads": 3}))
 
 
 @pytest.mark.parametrize(
@@ -94,7 +91,7 @@ for _ in range(100_000):
         ("a" * 150 + "b" * 51, "a" * 120 + "..." + "b" * 40 + " (201 characters)"),
         ("a" * 120 + "b" * 1_000 + "c" * 40, "a" * 120 + "..." + "c" * 40 + " (1,160 characters)"),
         (2**20_000, "int of 20,001 bits"),
-        (DEEP, "list of what is too large or too deep to show"),
+        (deep(100_000), "list of what is too large or too deep to show"),
         ("a\x1b[2Jb\n", "a\\x1b[2Jb\\n"),
         ("\udc80", "\\udc80"),
     ],
