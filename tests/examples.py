@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from hypothesis import settings
 
 TIMES = Fraction(os.environ.get("PARITY_EXAMPLES", "1"))
-"""10 is what is run before a release, 1/5 what CI runs again on another Python and on the lowest dependencies."""
+"""10 is what is run before a release, 1/10 what CI runs again on another Python and on the lowest dependencies."""
 Thing = TypeVar("Thing")
 
 
@@ -17,6 +17,6 @@ def examples(number: int, **others: Any) -> settings:
     return settings(max_examples=max(1, round(TIMES * number)), **others)
 
 
-def some_of(everything: Iterable[Thing]) -> list[Thing]:
-    """All, or evenly spread ones where only a share is tried."""
-    return list(everything)[:: max(1, round(1 / TIMES))]
+def one_in(number: int, everything: Iterable[Thing]) -> list[Thing]:
+    """Evenly spread ones, one in so many."""
+    return list(everything)[:: max(1, round(number / TIMES))]

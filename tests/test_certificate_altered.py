@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from parity.certificate import canonical, certify, check_bytes
 from tests.certificates import EXAMPLES, at, claims, example, other_values, paths, signed, with_part, without_part
-from tests.examples import examples, some_of
+from tests.examples import examples, one_in
 
 
 def caught(certificate: Any) -> set[str]:
@@ -28,7 +28,7 @@ def dotted(path: tuple[str | int, ...]) -> str:
 def test_each_part_altered_to_anything_is_caught(name: str) -> None:
     certificate = example(name)
     alterations = [(path, value) for path in paths(certificate) for value in other_values(at(certificate, path))]
-    for path, value in some_of(alterations):
+    for path, value in one_in(3, alterations):
         assert caught(with_part(certificate, path, value)), (path, value)
 
 
