@@ -4,6 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reference import MoEConfig, forward, init
 from reference.bitnet import Operand, multiplied, operand_backward, operand_forward, round_rows, ternary
 from reference.decoder import loss_and_gradients
 from reference.norm import EPSILON
@@ -98,3 +99,46 @@ def test_master_weights_keep_every_bit_and_small_changes_of_them_leave_the_loss(
     w[0][up] += np.copysign(1e-3, w[0][up])
     w[0][down] -= np.copysign(1e-3, w[0][down])  # the mean stays
     assert abs(loss_and_gradients(params, tokens, config).loss - loss) < 1e-12
+
+
+def rounded(x: Array) -> Array:
+    normed = x / np.sqrt((x * x).mean(axis=1, keepdims=True) + EPSILON)
+    out = np.empty_like(normed)
+    round_rows(normed, out)
+    return out
+
+
+def expert(x: Array, w_in: Array, w_out: Array, gated: bool) -> Array:
+    hidden = rounded(x) @ ternary(w_in, 2 if gated else 1)
+    if gated:
+        gate, up = np.split(hidden, 2, axis=1)
+        hidden = gate / (1 + np.exp(-gate)) * up
+    else:
+        hidden = np.maximum(hidden, 0)
+    y: Array = rounded(hidden) @ ternary(w_out)
+    return y
+
+
+@given(st.integers(1, 3), st.integers(1, 5), st.integers(1, 6), st.integers(0, 2), st.booleans(), SEEDS)
+def test_every_product_of_a_layer_but_the_routers_is_of_rounded_rows_and_ternary_matrices(
+    heads: int, width: int, d_expert: int, shared: int, gated: bool, seed: int
+) -> None:
+    config = MoEConfig(
+        d_model=heads * width,
+        heads=heads,
+        num_experts=1,
+        top_k=1,
+        d_expert=d_expert,
+        gated=gated,
+        num_shared_experts=shared,
+        d_shared=d_expert if shared else 0,
+        bitnet=True,
+        dtype="float64",
+    )
+    params, x = init(config, np.random.default_rng(seed)), normal(seed, 4, config.d_model)
+    sub = rounded(x) @ ternary(params["head"]) if config.head_layer else x
+    routed = expert(sub.reshape(-1, width), params["w_in"][0], params["w_out"][0], gated).reshape(x.shape)
+    expected = rounded(routed) @ ternary(params["merge"]) if config.merge_layer else routed
+    for number in range(shared):
+        expected = expected + expert(x, params["shared_in"][number], params["shared_out"][number], gated)
+    np.testing.assert_allclose(forward(params, x, config)[0], expected, rtol=1e-6, atol=1e-9)
