@@ -13,7 +13,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from parity import MoELayer, cost
-from parity.cost import Cost, cost_of
+from parity.cost import Cost, cost_of, training_flops
 from parity.ledger import Dimensions, dimensions
 from tests.examples import examples
 from tests.strategies import CONVENTIONS, layers
@@ -236,3 +236,9 @@ def test_arrays_are_counted_element_by_element(
     for column, total in enumerate(totals(stacked, convention)):
         assert total.dtype == dtype
         assert total.tolist() == [totals(x, convention)[column] for x in each]
+
+
+@given(layers())
+def test_costs_are_under_the_paper_convention_where_none_is_named(layer: MoELayer) -> None:
+    assert cost(layer) == cost(layer, "paper") == cost_of(dimensions(layer)) == cost_of(dimensions(layer), "paper")
+    assert training_flops(layer, 3) == training_flops(layer, 3, "paper") == 9 * cost(layer, "paper").flops_per_token

@@ -103,7 +103,7 @@ def test_master_weights_keep_every_bit_and_small_changes_of_them_leave_the_loss(
 
 def rounded(x: Array) -> Array:
     normed = x / np.sqrt((x * x).mean(axis=1, keepdims=True) + EPSILON)
-    out = np.empty_like(normed)
+    out: Array = np.empty_like(normed)
     round_rows(normed, out)
     return out
 
