@@ -104,7 +104,7 @@ def state(
     *,
     heads: int,
     top_k: int,
-    convention: str | Convention = "paper",
+    convention: str | Convention,
     prefer: Prefer = "flops",
     constraints: Constraints | None = None,
     num_experts: int | None = None,

@@ -28,6 +28,7 @@ REFUSED: dict[str, Callable[[], object]] = {
     "router_input=null: accepted are sub_token and token": lambda: layer(router_input=None),
     f"Top-K is not a field of a design: accepted are {ALL_FIELDS}": lambda: check_field("Top-K", 1),
     f"TopK is not a field of a design: did you mean top_k? Accepted are {ALL_FIELDS}": lambda: check_field("TopK", 1),
+    f"Top_K is not a field of a design: did you mean top_k? Accepted are {ALL_FIELDS}": lambda: check_field("Top_K", 1),
     f"d_model={LARGEST_INTEGER + 1}: accepted are integers up to {LARGEST_INTEGER}": lambda: check_given(
         "d_model", LARGEST_INTEGER + 1
     ),

@@ -1,7 +1,9 @@
 """Each named constructor is the layer that its paper describes."""
 
+from collections.abc import Callable
 from dataclasses import FrozenInstanceError
 from fractions import Fraction
+from functools import partial
 from typing import Any
 
 import pytest
@@ -22,44 +24,30 @@ def test_splitting_experts_changes_neither_flops_nor_parameters(d: int, m: int, 
     assert (after.d_expert, after.num_experts, after.top_k) == (m, (e + k) * g, k * g)
 
 
+EXPERTS = {"d_expert": 5, "num_experts": 4, "top_k": 2}
+
+
 @pytest.mark.parametrize(
-    ("made", "fields"),
+    ("make", "given", "fields"),
     [
-        (dense(6, 5, gated=False), {"d_expert": 5, "num_experts": 1, "top_k": 1, "gated": False}),
-        (smoe(6, 5, 4), {"d_expert": 5, "num_experts": 4, "top_k": 1}),
-        (smoe(6, 5, 4, 2, gated=False), {"d_expert": 5, "num_experts": 4, "top_k": 2, "gated": False}),
-        (fine_grained(6, 10, 4, granularity=2), {"d_expert": 5, "num_experts": 8, "top_k": 2}),
-        (
-            fine_grained(6, 10, 4, 3, granularity=2, gated=False),
-            {"d_expert": 5, "num_experts": 8, "top_k": 6, "gated": False},
-        ),
-        (
-            mh_moe(6, 3, 5, 4, 2, gated=False),
-            {"heads": 3, "d_expert": 5, "num_experts": 4, "top_k": 2, "gated": False},
-        ),
-        (
-            first_mh_moe(6, 3, 4, Fraction(1, 2), "follow_up"),
-            {"heads": 3, "d_expert": 36, "num_experts": 4, "top_k": 1, "gated": False},
-        ),
-        (
-            latent_moe(6, 3, 5, 4, 2, gated=False),
-            {
-                "d_latent": 3,
-                "router_input": "token",
-                "d_expert": 5,
-                "num_experts": 4,
-                "top_k": 2,
-                "gated": False,
-            },
-        ),
-        (
-            multi_head_latent_moe(6, 3, 5, 4, 2, gated=False),
-            {"heads": 3, "expert_pool": "per_head", "d_expert": 5, "num_experts": 4, "top_k": 2, "gated": False},
-        ),
+        (dense, (6, 5), {"d_expert": 5, "num_experts": 1, "top_k": 1}),
+        (smoe, (6, 5, 4), {**EXPERTS, "top_k": 1}),
+        (smoe, (6, 5, 4, 2), EXPERTS),
+        (partial(fine_grained, granularity=2), (6, 10, 4), {"d_expert": 5, "num_experts": 8, "top_k": 2}),
+        (partial(fine_grained, granularity=2), (6, 10, 4, 3), {"d_expert": 5, "num_experts": 8, "top_k": 6}),
+        (mh_moe, (6, 3, 5, 4, 2), {**EXPERTS, "heads": 3}),
+        (first_mh_moe, (6, 3, 4, Fraction(1, 2), "follow_up"), {**EXPERTS, "heads": 3, "d_expert": 36, "top_k": 1}),
+        (latent_moe, (6, 3, 5, 4, 2), {**EXPERTS, "d_latent": 3, "router_input": "token"}),
+        (multi_head_latent_moe, (6, 3, 5, 4, 2), {**EXPERTS, "heads": 3, "expert_pool": "per_head"}),
     ],
+    ids=range(9),
 )
-def test_each_is_the_layer_with_these_fields(made: MoELayer, fields: dict[str, Any]) -> None:
-    assert made == MoELayer(d_model=6, **fields)
+def test_each_is_the_layer_with_these_fields_and_those_that_are_added(
+    make: Callable[..., MoELayer], given: tuple[Any, ...], fields: dict[str, Any]
+) -> None:
+    gated = {"gated": False} if make is first_mh_moe else {}
+    assert make(*given) == MoELayer(d_model=6, **fields, **gated)
+    assert make(*given, gated=False) == MoELayer(d_model=6, **fields, gated=False)
 
 
 @given(SMALL, SMALL)

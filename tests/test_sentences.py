@@ -1,5 +1,6 @@
 """What a proof and a refusal say, word for word, of problems whose answers can be followed by hand."""
 
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
@@ -175,6 +176,18 @@ REFUSALS: dict[str, tuple[MoELayer | RawTarget, dict[str, Any]]] = {
     "--profile none, --profile bf16, --profile fp8": (
         SMOE,
         {"heads": 1, "top_k": 3, "constraints": Constraints(profile="tile128")},
+    ),
+    "the tolerance of 1% forbids every pair; the closest is d_expert=70 with num_experts=3 (FLOPs +89.06%, parameters "
+    "-90.04%), which --tolerance 90.04 would admit; without --max-experts 3, d_expert=32 with num_experts=93 "
+    "(FLOPs 0%, parameters 0%) is within it": (
+        SMOE,
+        {"heads": 3, "top_k": 3, "constraints": Constraints(max_experts=3, tolerance=Fraction(1, 100))},
+    ),
+    "the tolerance of 5% forbids every pair; the closest is d_expert=145 with num_experts=2 (FLOPs +77%, parameters "
+    "-77.88%), which --tolerance 77.88 would admit; without --max-experts 2, d_expert=68 with num_experts=23 "
+    "(FLOPs 0%, parameters +1.75%) is within it": (
+        replace(SMOE, d_expert=100),
+        {"heads": 2, "top_k": 1, "constraints": Constraints(max_experts=2, tolerance=Fraction(1, 20))},
     ),
     "the tolerance of 1% forbids every pair; the closest is d_expert=44 with num_experts=48 (FLOPs -6.25%, parameters "
     "+6.25%), which --tolerance 6.25 would admit; without --experts-multiple-of 16, d_expert=48 with num_experts=41 "
