@@ -45,8 +45,7 @@ EXPERTS = {"d_expert": 5, "num_experts": 4, "top_k": 2}
 def test_each_is_the_layer_with_these_fields_and_those_that_are_added(
     make: Callable[..., MoELayer], given: tuple[Any, ...], fields: dict[str, Any]
 ) -> None:
-    gated = {"gated": False} if make is first_mh_moe else {}
-    assert make(*given) == MoELayer(d_model=6, **fields, **gated)
+    assert make(*given) == MoELayer(d_model=6, **fields, gated=make is not first_mh_moe)
     assert make(*given, gated=False) == MoELayer(d_model=6, **fields, gated=False)
 
 

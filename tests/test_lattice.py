@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from parity import Constraints
 from parity.lattice import Box, Lattice, Target, lattice
+from tests.examples import examples
 from tests.test_equations import coefficients
 
 EVERY = Constraints()
@@ -58,6 +59,7 @@ def test_the_gaps_of_a_box_are_bounds_of_all_its_pairs_and_those_of_a_pair_its_o
         assert points.gaps(Box(i, i, j, j)) == (flops, params)
 
 
+@examples(300)
 @given(lattices(tolerances))
 def test_a_width_is_paired_with_the_allowed_experts_nearest_to_parameter_parity(points: Lattice) -> None:
     whole = points.whole
