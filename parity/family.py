@@ -8,7 +8,7 @@ values that do not go together.
 from fractions import Fraction
 from typing import Any, Literal
 
-from parity.design import MoELayer, check_field
+from parity.design import MoELayer, check_field, shown
 from parity.errors import InputError
 
 
@@ -33,7 +33,9 @@ def fine_grained(
     for name, value in (("d_expert", d_expert), ("num_experts", num_experts), ("top_k", top_k)):
         check_field(name, value)
     if type(granularity) is not int or granularity < 1 or d_expert % granularity:
-        raise InputError(f"granularity={granularity!r} with d_expert={d_expert}: accepted are divisors of d_expert")
+        raise InputError(
+            f"granularity={shown(granularity)} with d_expert={d_expert}: accepted are divisors of d_expert"
+        )
     return smoe(d_model, d_expert // granularity, num_experts * granularity, top_k * granularity, **fields)
 
 

@@ -108,8 +108,7 @@ class _Found:
 
 def _best(problem: Problem) -> _Found | None:
     lattice = problem.lattice()
-    points = search(lattice, problem.prefer, 1).points if lattice else []
-    if not lattice or not points:
+    if lattice is None or not (points := search(lattice, problem.prefer, 1).points):
         return None
     flops, params = lattice.differences(*points[0])
     target = lattice.target

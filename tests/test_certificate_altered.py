@@ -25,11 +25,12 @@ def dotted(path: tuple[str | int, ...]) -> str:
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
-def test_each_part_altered_to_anything_is_caught(name: str) -> None:
+def test_each_part_altered_is_caught(name: str) -> None:
     certificate = example(name)
-    alterations = [(path, value) for path in paths(certificate) for value in other_values(at(certificate, path))]
-    for path, value in one_in(3, alterations):
-        assert caught(with_part(certificate, path, value)), (path, value)
+    for number, path in enumerate(paths(certificate)):
+        values = other_values(at(certificate, path))
+        for value in one_in(3, values[number % 3 :]):  # other kinds of values for each part
+            assert caught(with_part(certificate, path, value)), (path, value)
 
 
 @pytest.mark.parametrize("name", EXAMPLES)

@@ -1,6 +1,7 @@
 """What a design that cannot be is refused with, word for word, and how the value that was given is shown."""
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
@@ -68,15 +69,26 @@ def test_a_design_that_cannot_be_is_refused_with_what_is_accepted(said: str) -> 
     assert str(refused.value) == said
 
 
-def test_what_comes_from_outside_may_be_the_largest_integer() -> None:
-    check_given("d_model", LARGEST_INTEGER)
+@pytest.mark.parametrize(("more", "refused"), [(0, False), (1, True)])
+def test_what_comes_from_outside_may_be_the_largest_integer_and_not_more(more: int, refused: bool) -> None:
+    with pytest.raises(InputError) if refused else nullcontext():
+        check_given("d_model", LARGEST_INTEGER + more)
 
 
-def test_symbols_go_together_with_numbers() -> None:
-    fields = vars(layer())
-    check_together(derived({**fields, "heads": Symbol("h"), "num_experts": Symbol("E")}))
-    projected = {"head_layer": True, "merge_layer": True}
-    check_together(derived({**fields, **projected, "d_latent": Symbol("l"), "top_k": Symbol("k"), "heads": 3}))
+@pytest.mark.parametrize(
+    ("fields", "refused"),
+    [
+        ({"heads": 3, "num_experts": 4}, True),  # of a width of 8
+        ({"heads": Symbol("h"), "num_experts": 4}, False),
+        ({"heads": 2, "num_experts": 1}, True),  # of which 2 are chosen
+        ({"heads": 2, "num_experts": Symbol("E")}, False),
+        ({"heads": 3, "num_experts": 4, "d_latent": Symbol("l"), "head_layer": True, "merge_layer": True}, False),
+    ],
+    ids=range(5),
+)
+def test_only_numbers_can_be_at_odds_with_one_another(fields: dict[str, Any], refused: bool) -> None:
+    with pytest.raises(InputError) if refused else nullcontext():
+        check_together(derived({**vars(layer()), **fields}))
 
 
 @pytest.mark.parametrize(

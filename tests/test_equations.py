@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from parity import MoELayer, cost
 from parity.conventions import convention_named
 from parity.cost import Cost
-from parity.exact import ExactSolution, narrowest_meant, solve_exactly, solve_given_experts, solve_given_width
+from parity.exact import ExactSolution, Point, narrowest_meant, solve_exactly, solve_given_experts, solve_given_width
 from parity.ledger import dimensions
 from parity.unknowns import Unknowns, unknowns
 from tests.strategies import CONVENTIONS, layers
@@ -58,7 +58,7 @@ def test_where_both_solutions_meet_there_is_one(d_expert: int, more: int, f0: in
     num_experts = d_expert + more + 1  # FLOPs are least here, at m = E - pe for these coefficients
     u = Unknowns(f0, 1, 1, p0, 1, more + 1, Cost("matmul", ()))
     solution = solve_exactly(u, u.flops(d_expert, num_experts), u.params(d_expert, num_experts))
-    assert found(solution) == {(d_expert, num_experts)}
+    assert solution == ExactSolution(Point(Fraction(d_expert), Fraction(num_experts)))
     less = solve_exactly(u, u.flops(d_expert, num_experts) - 1, u.params(d_expert, num_experts))
     assert less.point is None
     assert less.reason == "no real solution: with the router counted, no width and number of experts meet both"
@@ -66,8 +66,13 @@ def test_where_both_solutions_meet_there_is_one(d_expert: int, more: int, f0: in
 
 @given(coefficients, st.integers(-50, 10_000))
 def test_the_meant_side_begins_where_flops_along_parameter_parity_are_least(u: Unknowns, params: int) -> None:
-    least = next(m for m in range(1, 10**6) if u.fm * (u.pm * m + u.pe) ** 2 >= u.fe * u.pm * (params - u.p0))
-    assert narrowest_meant(u, params) == least
+    def flops(width: Fraction) -> Fraction:
+        return u.fm * width + u.fe * (params - u.p0) / (u.pm * width + u.pe)
+
+    first, little = Fraction(narrowest_meant(u, params)), Fraction(1, 10**9)
+    assert first >= 1
+    assert flops(first) < flops(first + little) < flops(first + 1)
+    assert first == 1 or flops(first - 1) > flops(first - 1 + little)
 
 
 @given(coefficients, experts, st.integers(-20, 20))
@@ -84,12 +89,17 @@ def test_experts_whose_router_takes_all_flops_leave_no_width(u: Unknowns, num_ex
 def test_flops_that_a_width_leaves_are_a_router_of_other_than_one_expert_or_none(
     u: Unknowns, d_expert: int, left: int
 ) -> None:
-    solution = solve_given_width(u, u.flops(d_expert, 1) + left, 1000, d_expert)
-    if left < 0 or left == u.fe:
-        assert solution.point is None
+    flops = u.flops(d_expert, 1) + left
+    solution = solve_given_width(u, flops, 1000, d_expert)
+    if solution.point is None:
         assert solution.reason == f"no solution: with d_expert={d_expert} no router meets the FLOPs"
+        assert all(u.flops(d_expert, number) != flops for number in range(1, 200))
+        assert left <= u.fe
     else:
-        assert found(solution) == {(d_expert, Fraction(left, u.fe) if left else 1)}
+        ((width, number),) = found(solution)
+        assert width == d_expert
+        assert number > 0
+        assert u.flops(d_expert, 1) + (u.fe * number if number != 1 else 0) == flops
 
 
 @given(layers(), st.sampled_from(CONVENTIONS))

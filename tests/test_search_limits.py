@@ -1,6 +1,6 @@
 """The search says what it looked at, and where it has to stop it says so and keeps what it has."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import get_args
 from unittest.mock import patch
 
@@ -32,7 +32,7 @@ def searched(
     points: Lattice, prefer: Prefer, limit: int, best: int = ALL, others: int = ALL
 ) -> tuple[Search, list[Box]]:
     """The search, looking at so many boxes for the best and then for its alternatives, and what it asked for."""
-    watched = Watched(**vars(points))
+    watched = Watched(**{each.name: getattr(points, each.name) for each in fields(Lattice)})
     with patch.multiple(module, MOST_FOR_THE_BEST=best, MOST_FOR_ALTERNATIVES=others):
         return search(watched, prefer, limit), watched.asked
 
@@ -46,7 +46,7 @@ def test_the_boxes_counted_are_those_whose_bounds_were_asked_for(points: Lattice
 
 
 @given(lattices(st.none() | st.fractions(0, 2)), prefers, budgets)
-def test_a_search_that_has_to_stop_offers_the_best_pair_at_hand_unproven(
+def test_a_search_that_has_to_stop_offers_at_most_one_allowed_pair_unproven(
     points: Lattice, prefer: Prefer, budget: int
 ) -> None:
     best, _ = searched(points, prefer, limit=1)

@@ -1,4 +1,4 @@
-"""What a proof and a refusal say, word for word, of problems whose answers can be followed by hand."""
+"""What a proof and a refusal say, word for word. How many boxes there are is checked in test_search_limits."""
 
 from dataclasses import replace
 from fractions import Fraction
@@ -93,6 +93,27 @@ PROOFS: dict[str, tuple[dict[str, Any], list[str]]] = {
             examined("2 single pairs", "13 boxes"),
             "Every box left is bounded to come after d_expert=64, num_experts=8, so no allowed pair comes before it.",
             "It is the exact solution.",
+        ],
+    ),
+    "experts given, projections not there": (
+        {"heads": 1, "top_k": 1, "num_experts": 8, "convention": "matmul"},
+        [
+            "Candidates are d_expert from 1 to 128 and num_experts=8: 128 pairs.",
+            LARGER,
+            examined("2 single pairs", "13 boxes"),
+            "d_expert=128, num_experts=8 has no error at all, so nothing is better.",
+            "It is the exact solution.",
+        ],
+    ),
+    "width given where the router counts": (
+        {"heads": 1, "top_k": 8, "d_expert": 16, "convention": "matmul"},
+        [
+            "Candidates are d_expert=16 and num_experts from 8 to 65: 58 pairs.",
+            LARGER,
+            PAIRED,
+            examined("1 single pair", "0 boxes"),
+            "Every box left is bounded to come after d_expert=16, num_experts=63, so no allowed pair comes before it.",
+            "The exact solution, constraints aside, is d_expert=16, num_experts=8.",
         ],
     ),
     "both given by a step": (
