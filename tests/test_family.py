@@ -105,6 +105,14 @@ def test_a_token_reaches_at_most_what_it_chooses_and_on_average_no_more(h: int, 
     assert expected_active_experts(pools) == pools.reachable_experts == h * k
 
 
+@given(st.integers(1, 5), st.integers(1, 9), st.integers(0, 9) | st.integers(0, 2**62))
+def test_the_expectation_has_29_digits_at_least_however_many_experts_there_are(h: int, k: int, more: int) -> None:
+    experts = k + more
+    exact = experts * (1 - (1 - Fraction(k, experts)) ** h)
+    found = expected_active_experts(mh_moe(60, h, 5, experts, k))
+    assert abs(Fraction(found) - exact) <= exact / 10**29
+
+
 def test_the_expectation_is_what_counting_every_choice_gives() -> None:
     from itertools import combinations, product
 
