@@ -53,7 +53,7 @@ def judged(entry: dict[str, Any]) -> list[Finding] | str:
         return str(refused)
 
 
-@examples(300)
+@examples(120)
 @given(st.builds(damaged, st.sampled_from(CLAIMS), st.integers(0, 2**64)))
 def test_a_damaged_claim_is_judged_or_refused(entry: dict[str, Any]) -> None:
     assume(writable(entry))

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from parity import InfeasibleError, MoELayer, solve
 from parity.audit import Finding
 from tests.audits import finding, holds
+from tests.examples import examples
 from tests.strategies import layers
 
 QUANTITIES = ("flops", "params", "active_params", "flops at most")
@@ -37,6 +38,7 @@ def change(design: MoELayer, other: dict[str, Any]) -> tuple[int, Fraction]:
     return sum(b != a for b, a in pairs), sum((Fraction(abs(a - b), b) for b, a in pairs), Fraction(0))
 
 
+@examples(40)
 @given(claimed, layers(), layers())
 def test_in_its_place_the_nearest_design_makes_the_claim_hold(
     claims: list[str], baseline: MoELayer, design: MoELayer
@@ -57,6 +59,7 @@ def test_in_its_place_the_nearest_design_makes_the_claim_hold(
     assert kept.items() <= near.design.to_dict().items()
 
 
+@examples(40)
 @given(claimed, small, small)
 def test_no_design_in_a_box_holds_under_a_stricter_convention_or_with_less_change(
     claims: list[str], baseline: MoELayer, design: MoELayer
@@ -76,6 +79,7 @@ def test_no_design_in_a_box_holds_under_a_stricter_convention_or_with_less_chang
         assert not changes
 
 
+@examples(40)
 @given(layers(), layers())
 def test_where_nothing_holds_the_closest_is_as_close_as_what_the_solver_finds(
     baseline: MoELayer, design: MoELayer

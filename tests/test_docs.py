@@ -2,8 +2,8 @@
 
 A page's blocks run in order in one empty folder. A `bash` block holds commands; `# exit status 1` beside one says how
 it ends. A `text` or `json` block shows all that the commands or the snippet before it print. In a `python` block a
-comment beside an expression shows its value. Three dots stand for anything. `<!-- needs: torch -->` before a block: it
-is passed over where that package is not installed.
+comment beside an expression shows its value. A `diff` block is what was recorded. Three dots stand for anything.
+`<!-- needs: torch -->` before a block: it is passed over where that package is not installed.
 """
 
 import ast
@@ -162,7 +162,7 @@ def test_every_reason_not_to_run_a_command_is_needed() -> None:
 
 def test_every_block_of_a_page_says_what_it_is() -> None:
     kinds = {block.kind for page in PAGES for block in blocks(page)}
-    assert kinds <= {"bash", "json", "latex", "math", "python", "text"}
+    assert kinds <= {"bash", "diff", "json", "latex", "math", "python", "text"}
     for page in PAGES:
         assert page.read_text("utf-8").count("```") == 2 * len(list(blocks(page))), page
 

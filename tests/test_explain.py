@@ -57,7 +57,7 @@ def numbers(derivation: Derivation) -> dict[sympy.Symbol, int]:
     return {symbol: value for symbol, _, value in derivation.symbols}
 
 
-@examples(150)
+@examples(60)
 @given(problems(), st.sampled_from(list(CONVENTIONS)))
 def test_the_closed_form_is_the_exact_solution(problem: Drawn, convention: str) -> None:
     target, heads, top_k, fields = problem

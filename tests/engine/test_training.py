@@ -44,7 +44,7 @@ def test_a_restored_trainer_goes_on_bit_for_bit(name: str, bitnet: bool, before:
     assert bits(kept) == bits(Trainer.restored(config, TRAIN, kept).state())  # what it was restored from is left alone
 
 
-@examples(30)
+@examples(15)
 @given(st.sampled_from(DECODERS), st.booleans(), st.integers(2, 5))
 def test_bits_of_a_run_do_not_depend_on_the_number_of_threads(name: str, bitnet: bool, number: int) -> None:
     config = decoder(name, bitnet=bitnet, dtype="float32")
