@@ -33,25 +33,6 @@ REFUSED: dict[str, Callable[[], object]] = {
     f"d_model={LARGEST_INTEGER + 1}: accepted are integers up to {LARGEST_INTEGER}": lambda: check_given(
         "d_model", LARGEST_INTEGER + 1
     ),
-    "heads=5 does not divide d_model=24: accepted are its divisors, such as 4 and 6": lambda: layer(
-        d_model=24, heads=5
-    ),
-    "heads=5 does not divide d_latent=6: accepted are its divisors, such as 3 and 6": lambda: layer(
-        d_latent=6, heads=5
-    ),
-    "heads=30 does not divide d_model=24: accepted are its divisors, such as 1 and 24": lambda: layer(
-        d_model=24, heads=30
-    ),
-    "heads=65 does not divide d_model=131: accepted are its divisors, such as 1": lambda: layer(d_model=131, heads=65),
-    "heads=66 does not divide d_model=131: accepted are its divisors, such as 1 and 131": lambda: layer(
-        d_model=131, heads=66
-    ),
-    "heads=67 does not divide d_model=131: accepted are its divisors, such as 1 and 131": lambda: layer(
-        d_model=131, heads=67
-    ),
-    "heads=68 does not divide d_model=131: accepted are its divisors, such as 131": lambda: layer(
-        d_model=131, heads=68
-    ),
     "top_k=5 exceeds num_experts=4: accepted is a top_k of at most num_experts": lambda: layer(top_k=5),
     f"merge_layer=false with d_latent=4: {LATENT}": lambda: layer(d_latent=4, merge_layer=False),
     f"head_layer=false with d_latent=4: {LATENT}": lambda: layer(d_latent=4, head_layer=False),
@@ -67,6 +48,29 @@ def test_a_design_that_cannot_be_is_refused_with_what_is_accepted(said: str) -> 
     with pytest.raises(InputError) as refused:
         REFUSED[said]()
     assert str(refused.value) == said
+
+
+@pytest.mark.parametrize(
+    ("heads", "width", "divisors"),
+    [
+        (5, {"d_model": 24}, "4 and 6"),
+        (5, {"d_latent": 6}, "3 and 6"),
+        (30, {"d_model": 24}, "1 and 24"),
+        (65, {"d_model": 131}, "1"),
+        (66, {"d_model": 131}, "1 and 131"),
+        (67, {"d_model": 131}, "1 and 131"),
+        (68, {"d_model": 131}, "131"),
+    ],
+)
+def test_heads_that_do_not_divide_are_refused_with_the_divisors_around_them(
+    heads: int, width: dict[str, int], divisors: str
+) -> None:
+    ((name, value),) = width.items()
+    with pytest.raises(InputError) as refused:
+        layer(heads=heads, **width)
+    assert str(refused.value) == (
+        f"heads={heads} does not divide {name}={value}: accepted are its divisors, such as {divisors}"
+    )
 
 
 @pytest.mark.parametrize(("more", "refused"), [(0, False), (1, True)])

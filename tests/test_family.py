@@ -129,9 +129,10 @@ def test_a_layer_is_frozen_and_its_fields_are_checked() -> None:
     for wrong in (0, -1, 2.0, "8", True, None):
         with pytest.raises(InputError, match="num_experts"):
             MoELayer(d_model=768, d_expert=2048, num_experts=wrong, top_k=1)  # type: ignore[arg-type]  # what must fail
-    for granularity, shown in ((3, "3"), (0, "0"), (-1, "-1"), (2.0, "2.0"), (True, "true")):
+    granularities: list[tuple[Any, str]] = [(3, "3"), (0, "0"), (-1, "-1"), (2.0, "2.0"), (True, "true")]
+    for granularity, shown in granularities:
         with pytest.raises(InputError, match=f"granularity={shown} with d_expert=2048: accepted"):
-            fine_grained(768, 2048, 8, granularity=granularity)  # type: ignore[arg-type]  # what is wrong with them
+            fine_grained(768, 2048, 8, granularity=granularity)
     with pytest.raises(InputError, match="beta=1/7"):
         first_mh_moe(768, 4, 8, Fraction(1, 7), "follow_up")
     with pytest.raises(InputError, match="mine"):

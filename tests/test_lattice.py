@@ -11,13 +11,12 @@ from parity.lattice import Box, Lattice, Target, lattice
 from tests.examples import examples
 from tests.test_equations import coefficients
 
-EVERY = Constraints()
 numbers = st.integers(1, 40)
 tolerances = st.none() | st.fractions(0, 2) | st.integers(1, 40).map(lambda percent: Fraction(percent, 100))
 
 
 @st.composite
-def lattices(draw: st.DrawFn, tolerances: st.SearchStrategy[Fraction | None]) -> Lattice:
+def lattices(draw: st.DrawFn, among: st.SearchStrategy[Fraction | None]) -> Lattice:
     u = draw(coefficients, label="u")
     any_flops, any_params = st.integers(max(u.f0, 0) + 1, 300), st.integers(u.p0 + 1, 3_000)
     of_a_pair = st.tuples(numbers, numbers).map(lambda pair: (u.flops(*pair), u.params(*pair)))
@@ -30,7 +29,7 @@ def lattices(draw: st.DrawFn, tolerances: st.SearchStrategy[Fraction | None]) ->
         Constraints(
             d_expert_multiple_of=draw(st.integers(1, 4)),
             experts_multiple_of=draw(st.integers(1, 4)),
-            tolerance=draw(tolerances, label="tolerance"),
+            tolerance=draw(among, label="tolerance"),
         ),
     )
     assert found is not None
@@ -78,7 +77,7 @@ def test_a_width_is_paired_with_the_allowed_experts_nearest_to_parameter_parity(
             assert paired is None
 
 
-@given(lattices(st.none() | st.fractions(0, 2)), st.data())
+@given(lattices(tolerances), st.data())
 def test_the_experts_of_widths_between_two_lie_between_theirs(points: Lattice, data: st.DataObject) -> None:
     whole = points.whole
     i_low, i_high = sorted(data.draw(st.tuples(*[st.integers(whole.i_low, whole.i_high)] * 2), label="i"))

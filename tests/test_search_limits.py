@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from parity import search as module
 from parity.lattice import Box, Gaps, Lattice
 from parity.search import Prefer, Search, search
-from tests.test_lattice import lattices
+from tests.test_lattice import lattices, tolerances
 
 ALL = 10**6
 prefers = st.sampled_from(get_args(Prefer))
@@ -37,7 +37,7 @@ def searched(
         return search(watched, prefer, limit), watched.asked
 
 
-@given(lattices(st.none() | st.fractions(0, 2)), prefers)
+@given(lattices(tolerances), prefers)
 def test_the_boxes_counted_are_those_whose_bounds_were_asked_for(points: Lattice, prefer: Prefer) -> None:
     found, asked = searched(points, prefer, limit=1)
     assert found.proven
@@ -45,7 +45,7 @@ def test_the_boxes_counted_are_those_whose_bounds_were_asked_for(points: Lattice
     assert found.boxes_bounded == sum(not box.single for box in asked)
 
 
-@given(lattices(st.none() | st.fractions(0, 2)), prefers, budgets)
+@given(lattices(tolerances), prefers, budgets)
 def test_a_search_that_has_to_stop_offers_at_most_one_allowed_pair_unproven(
     points: Lattice, prefer: Prefer, budget: int
 ) -> None:
@@ -76,7 +76,7 @@ def test_without_a_tolerance_there_is_always_a_pair_at_hand(points: Lattice, pre
         assert points.paired(i, i) == Box(i, i, j, j)
 
 
-@given(lattices(st.none() | st.fractions(0, 2)), prefers, budgets)
+@given(lattices(tolerances), prefers, budgets)
 def test_alternatives_that_were_not_looked_for_are_said_to_be_missing(
     points: Lattice, prefer: Prefer, budget: int
 ) -> None:

@@ -41,7 +41,8 @@ def test_a_model_is_the_layers_that_it_has_and_the_rest(name: str) -> None:
     (layer,) = model.layers
     whole = whole_model(model)
     assert whole.layers == model.moe_layers
-    priced, around = cost(layer, "matmul"), whole.around(cost(layer, "matmul"))
+    priced = cost(layer, "matmul")
+    around = whole.around(priced)
     assert around.totals() == {
         total: getattr(cost_of_model(model), total) for total in ("flops_per_token", "params", "active_params")
     }
